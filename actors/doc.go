@@ -1,0 +1,2 @@
+// Package actors runs a Raft node as a tree of actors.
+package actors

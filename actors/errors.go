@@ -1,0 +1,87 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/yggr-go/yggr/engine"
+)
+
+// Certainly not applied: the command never entered a log. Retrying is always safe.
+var (
+	// ErrNoLeader: no leader is known. Back off and retry.
+	ErrNoLeader = errors.New("actors: no leader known")
+	// ErrBusy: a bound is reached (see Config.MaxPendingProposals). Back off and retry.
+	ErrBusy = errors.New("actors: busy")
+	// ErrShutdown: the node is stopping and did not accept the command. Stop calling this node.
+	ErrShutdown = errors.New("actors: shut down")
+	// ErrNotLeader is the kind of every [NotLeaderError].
+	ErrNotLeader = errors.New("actors: not the leader")
+	// ErrTooLarge: the command is larger than Config.MaxCommandBytes. Retrying does not help.
+	ErrTooLarge = errors.New("actors: command too large")
+)
+
+// NotLeaderError says that this node follows another. The command was not applied; go to Leader.
+type NotLeaderError struct {
+	Leader  engine.NodeID
+	Address string // of the leader's transport, as the membership names it
+}
+
+func (e *NotLeaderError) Error() string {
+	return fmt.Sprintf("%v: leader is %v at %q", ErrNotLeader, e.Leader, e.Address)
+}
+
+// Is makes errors.Is(err, ErrNotLeader) true.
+func (e *NotLeaderError) Is(target error) bool { return target == ErrNotLeader }
+
+// Accepted, and then something ended: the command may have been applied, may yet be, or never will.
+var (
+	// ErrOutcomeUnknown is the kind of every [OutcomeUnknownError].
+	ErrOutcomeUnknown = errors.New("actors: outcome unknown")
+)
+
+// OutcomeUnknownError says that a command was accepted and that its end was not seen. Retry only what is
+// idempotent.
+type OutcomeUnknownError struct {
+	Index engine.Index // where the command was appended; zero when that is not known
+	Term  engine.Term
+	Cause error // leadership, node or context ended
+}
+
+func (e *OutcomeUnknownError) Error() string {
+	return fmt.Sprintf("%v: %v: %v", ErrOutcomeUnknown, engine.Position{Term: e.Term, Index: e.Index}, e.Cause)
+}
+
+// Is makes errors.Is(err, ErrOutcomeUnknown) true.
+func (e *OutcomeUnknownError) Is(target error) bool { return target == ErrOutcomeUnknown }
+
+// Unwrap returns the cause.
+func (e *OutcomeUnknownError) Unwrap() error { return e.Cause }
+
+// The node is gone.
+var (
+	// ErrDriverDead: the raft actor is gone without having said why. Restart the process.
+	ErrDriverDead = errors.New("actors: driver dead")
+	// ErrFatal is the kind of every [FatalError].
+	ErrFatal = errors.New("actors: fatal")
+	// ErrLostLeadership is the cause of an [OutcomeUnknownError] when another leader took over.
+	ErrLostLeadership = errors.New("actors: leadership lost")
+)
+
+// FatalError says that the node failed for good: its storage, its state machine or proof of lost data. The node
+// answers Status and nothing else until it is stopped; restart the process.
+type FatalError struct {
+	Op  string // what failed: "persistence", "apply", "engine", …
+	Err error
+}
+
+func (e *FatalError) Error() string { return fmt.Sprintf("%v: %s: %v", ErrFatal, e.Op, e.Err) }
+
+// Is makes errors.Is(err, ErrFatal) true.
+func (e *FatalError) Is(target error) bool { return target == ErrFatal }
+
+// Unwrap returns the cause.
+func (e *FatalError) Unwrap() error { return e.Err }
+
+// ErrInvalidConfig is wrapped by everything that [Config.Validate] finds.
+var ErrInvalidConfig = errors.New("actors: invalid config")

@@ -1,0 +1,4 @@
+package actors
+
+// Runtime supplies what actors take from the world.
+type Runtime struct{}

@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Random is the engine's only source of chance; a *rand.PCG of math/rand/v2 is one.
+type Random interface {
+	Uint64() uint64
+}
+
+// Tracer hears every decision as one readable sentence: who, what, why, with positions as term/index. The
+// sentence is only built when a Tracer is present.
+type Tracer interface {
+	Trace(sentence string)
+}
+
+// Config is what an engine is told at birth. [DefaultConfig] gives every default.
+type Config struct {
+	ID          NodeID
+	Incarnation Incarnation
+
+	TickInterval            Duration // length of a tick, for stickiness and leases
+	ElectionTimeoutMinTicks int      // ticks; election timeouts are uniform in [min, max)
+	ElectionTimeoutMaxTicks int      // ticks
+	HeartbeatIntervalTicks  int      // ticks; below ElectionTimeoutMinTicks
+	PreVote                 bool     // dissertation §9.6
+
+	MaxAppendEntries   int // entries in one AppendEntries
+	MaxAppendBytes     int // bytes of entries ([Entry.Size]) in one AppendEntries; one entry always fits
+	MaxInflightAppends int // AppendEntries on their way to one follower
+	MaxInflightBytes   int // bytes of entries on their way to one follower
+	MaxApplyEntries    int // entries handed to the state machine and not yet applied
+	MaxApplyBytes      int // bytes handed to the state machine and not yet applied
+	MaxUnappliedBytes  int // bytes of log above the applied index; beyond it a leader refuses proposals
+	MaxCommandBytes    int // bytes of one command
+
+	Random Random
+	Tracer Tracer // nil: silent, and free
+}
+
+// DefaultConfig returns the defaults for the node id: ticks of 50 ms, elections after 10 to 20 ticks, a
+// heartbeat every 3, pre-vote on. Incarnation and Random are left for the caller.
+func DefaultConfig(id NodeID) Config {
+	return Config{
+		ID:                      id,
+		TickInterval:            50_000_000,
+		ElectionTimeoutMinTicks: 10,
+		ElectionTimeoutMaxTicks: 20,
+		HeartbeatIntervalTicks:  3,
+		PreVote:                 true,
+		MaxAppendEntries:        1024,
+		MaxAppendBytes:          1 << 20,
+		MaxInflightAppends:      64,
+		MaxInflightBytes:        16 << 20,
+		MaxApplyEntries:         4096,
+		MaxApplyBytes:           8 << 20,
+		MaxUnappliedBytes:       256 << 20,
+		MaxCommandBytes:         8 << 20,
+	}
+}
+
+// ErrInvalidConfig is wrapped by what [Config.Validate] returns.
+var ErrInvalidConfig = errors.New("engine: invalid config")
+
+// Validate names every problem at once, each wrapping [ErrInvalidConfig].
+func (c Config) Validate() error {
+	var problems []error
+	require := func(ok bool, format string, args ...any) {
+		if !ok {
+			problems = append(problems, fmt.Errorf("%w: "+format, append([]any{ErrInvalidConfig}, args...)...))
+		}
+	}
+	require(c.ID != 0, "ID is zero")
+	require(c.Incarnation != 0, "Incarnation is zero")
+	require(c.TickInterval > 0, "TickInterval %d is not positive", c.TickInterval)
+	require(c.HeartbeatIntervalTicks > 0, "HeartbeatIntervalTicks %d is not positive", c.HeartbeatIntervalTicks)
+	require(c.ElectionTimeoutMinTicks > c.HeartbeatIntervalTicks,
+		"ElectionTimeoutMinTicks %d is not above HeartbeatIntervalTicks %d", c.ElectionTimeoutMinTicks, c.HeartbeatIntervalTicks)
+	require(c.ElectionTimeoutMaxTicks > c.ElectionTimeoutMinTicks,
+		"ElectionTimeoutMaxTicks %d is not above ElectionTimeoutMinTicks %d", c.ElectionTimeoutMaxTicks, c.ElectionTimeoutMinTicks)
+	for _, bound := range []struct {
+		name  string
+		value int
+	}{
+		{"MaxAppendEntries", c.MaxAppendEntries},
+		{"MaxAppendBytes", c.MaxAppendBytes},
+		{"MaxInflightAppends", c.MaxInflightAppends},
+		{"MaxInflightBytes", c.MaxInflightBytes},
+		{"MaxApplyEntries", c.MaxApplyEntries},
+		{"MaxApplyBytes", c.MaxApplyBytes},
+		{"MaxUnappliedBytes", c.MaxUnappliedBytes},
+		{"MaxCommandBytes", c.MaxCommandBytes},
+	} {
+		require(bound.value > 0, "%s %d is not positive", bound.name, bound.value)
+	}
+	require(c.Random != nil, "Random is nil")
+	return errors.Join(problems...)
+}
+
+// Recovered is what a node starts from. Everything in it is durable: recovery has synced it again before the
+// engine is built, because what was read may only have been in the page cache of a killed process.
+type Recovered struct {
+	Now        Instant
+	HardState  HardState
+	Base       Position   // the log begins right after it; zero when it begins at 1
+	Membership Membership // at Base: from the snapshot; empty without one
+	Entries    []Entry    // consecutive from Base.Index+1
+	Commit     Index      // known committed; may lag behind the truth. At least Base.Index
+}

@@ -1,0 +1,2 @@
+// Package engine is the Raft protocol of one node as a pure state machine.
+package engine

@@ -1,0 +1,102 @@
+package engine
+
+// Message is what two engines say to each other. The set is sealed: the types of this file are all there are.
+// Messages are immutable once sent, their entries included, and one message may be sent to several peers.
+//
+// Every message carries the sender's term. A receiver with an older term adopts it, except for the requests of
+// a pre-vote, whose term is only proposed (dissertation §9.6).
+type Message interface {
+	// MessageTerm returns the term the message speaks for.
+	MessageTerm() Term
+	message()
+}
+
+// RequestPreVote asks whether the receiver would vote for the sender in Term, before the sender raises its own
+// term (dissertation §9.6).
+type RequestPreVote struct {
+	Term  Term       // the term the sender would campaign in: one above its own
+	Round SendNumber // of this campaign; answers to an earlier one do not count
+	Last  Position   // of the sender's last entry
+}
+
+// RequestPreVoteResponse answers [RequestPreVote]. A refusal carries the responder's own term, and the
+// candidate learns it, so that a long log with an old term cannot deadlock with a short one with a newer.
+type RequestPreVoteResponse struct {
+	Term    Term // granted: the proposed term; refused: the responder's term
+	Round   SendNumber
+	Granted bool
+}
+
+// RequestVote asks for the receiver's vote in Term (dissertation §3.4).
+type RequestVote struct {
+	Term     Term
+	Last     Position // of the candidate's last entry
+	Transfer bool     // the leader asked for this election (TimeoutNow): stickiness lets it through
+}
+
+// RequestVoteResponse answers [RequestVote].
+type RequestVoteResponse struct {
+	Term    Term
+	Granted bool
+}
+
+// AppendEntries carries entries from the leader of Term (dissertation §3.5).
+type AppendEntries struct {
+	Term    Term
+	Number  SendNumber
+	Prev    Position // of the entry right before Entries
+	Entries []Entry  // consecutive from Prev.Index+1; may be empty
+	Commit  Index    // the leader's commit index; the receiver caps it at Prev.Index+len(Entries)
+}
+
+// AppendEntriesResponse answers [AppendEntries]. An accepted append acknowledges Match, exactly
+// Prev.Index+len(Entries) of the request and never the follower's own tail, and leaves only when that much is
+// durable. A rejection tells where the logs part, so that they meet in a number of rounds bounded by terms and
+// not by entries (dissertation §3.5).
+type AppendEntriesResponse struct {
+	Term     Term
+	Number   SendNumber // of the request
+	Accepted bool
+	Match    Index    // accepted: everything up to here is durable and equal to the leader's log
+	Conflict Position // rejected: the term of the follower's entry at Prev.Index and its first index; term zero: the log is shorter, and Index is where it ends, plus one
+}
+
+// Heartbeat keeps a follower's election timer from firing and tells it what is committed, at most what that
+// follower is known to hold.
+type Heartbeat struct {
+	Term   Term
+	Number SendNumber // also the read round
+	Commit Index
+}
+
+// HeartbeatResponse answers [Heartbeat] at once, whatever the follower's disk does. It says nothing of the log.
+type HeartbeatResponse struct {
+	Term   Term
+	Number SendNumber // of the request
+}
+
+// TimeoutNow asks the receiver to campaign at once (dissertation §3.10).
+type TimeoutNow struct {
+	Term   Term
+	Number SendNumber
+}
+
+func (m *RequestPreVote) MessageTerm() Term         { return m.Term }
+func (m *RequestPreVoteResponse) MessageTerm() Term { return m.Term }
+func (m *RequestVote) MessageTerm() Term            { return m.Term }
+func (m *RequestVoteResponse) MessageTerm() Term    { return m.Term }
+func (m *AppendEntries) MessageTerm() Term          { return m.Term }
+func (m *AppendEntriesResponse) MessageTerm() Term  { return m.Term }
+func (m *Heartbeat) MessageTerm() Term              { return m.Term }
+func (m *HeartbeatResponse) MessageTerm() Term      { return m.Term }
+func (m *TimeoutNow) MessageTerm() Term             { return m.Term }
+
+func (*RequestPreVote) message()         {}
+func (*RequestPreVoteResponse) message() {}
+func (*RequestVote) message()            {}
+func (*RequestVoteResponse) message()    {}
+func (*AppendEntries) message()          {}
+func (*AppendEntriesResponse) message()  {}
+func (*Heartbeat) message()              {}
+func (*HeartbeatResponse) message()      {}
+func (*TimeoutNow) message()             {}

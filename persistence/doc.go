@@ -1,0 +1,2 @@
+// Package persistence keeps the log and hard state of a node on disk.
+package persistence

@@ -1,0 +1,117 @@
+package persistence
+
+import (
+	"github.com/yggr-go/yggr/engine"
+)
+
+// Group numbers the Raft groups that share one log. Group zero is the first; one log will serve many.
+type Group uint64
+
+// Identity says whose data a directory holds. It is written when the directory is made and checked whenever it
+// is opened.
+type Identity struct {
+	Cluster     engine.ClusterID
+	Node        engine.NodeID
+	Incarnation engine.Incarnation // not zero; drawn when the directory is made
+}
+
+// Opener stands for a place that holds the data of one node, a directory for example. Nothing is held open
+// until Create or Open. An Opener may be used again after the Storage it gave was closed.
+type Opener interface {
+	// Exists reports whether the place holds the state of a node, intact or not.
+	Exists() (bool, error)
+	// Create makes the state of a new node and opens it: its identity and, where first is not empty, its first
+	// entries and hard state, all durable on return. It refuses a place that is not empty with [ErrNotEmpty].
+	// A crash inside Create leaves a place that is either empty for Exists and Create, or complete.
+	Create(id Identity, state engine.HardState, first []engine.Entry) (Storage, error)
+	// Open opens existing state. Want names the cluster and node that the caller expects; its Incarnation is
+	// ignored. The errors are [ErrNoState], [ErrForeign], [ErrNewerFormat], [ErrLocked], [ErrCorrupt] and
+	// [ErrPoisoned], or what the file system said.
+	Open(want Identity) (Storage, error)
+	// String names the place, for messages.
+	String() string
+}
+
+// Storage is the opened state of one node: the log and hard state of every group.
+//
+// A Storage is used by one goroutine at a time, except for Metrics, which may be called by any.
+type Storage interface {
+	Identity() Identity
+	// PinCluster records the full cluster id durably, for a joiner that learned it at first contact. It refuses
+	// to change a pinned id with [ErrForeign].
+	PinCluster(id engine.ClusterID) error
+	// Recovered returns what Open or Create found for the group; all of it is durable. It gives its entries
+	// away: call it once a group.
+	Recovered(group Group) Recovered
+	// Write makes every record of the batch durable with one sync, in order. When it returns nil, all is
+	// durable. When it fails the storage is dead: nothing of the batch may be relied on, and every later Write
+	// returns the same error, which wraps [ErrPoisoned] if a sync may have failed.
+	Write(batch *Batch) error
+	Metrics() Metrics
+	// Close writes nothing that was promised (all of that is durable already), marks the log as cleanly closed
+	// where it can, and unlocks.
+	Close() error
+}
+
+// Recovered is the durable state of one group.
+type Recovered struct {
+	HardState engine.HardState
+	Base      engine.Position // the log begins right after it
+	Entries   []engine.Entry  // consecutive from Base.Index+1
+	Commit    engine.Index    // known to be committed; may lag
+}
+
+// Metrics counts what a storage did since it was opened. Counters only rise.
+type Metrics struct {
+	Batches uint64 // batches written
+	Records uint64 // records in them
+	Bytes   uint64 // bytes written, padding included
+	Syncs   uint64 // file syncs, all kinds
+}
+
+// Batch collects records that become durable together. The zero value is an empty batch. Reset makes it
+// reusable. It keeps the entries that it is given and does not change them.
+type Batch struct {
+	records []record
+}
+
+type recordKind uint8
+
+const (
+	recordEntries   recordKind = 1
+	recordHardState recordKind = 2
+	recordCommit    recordKind = 3
+)
+
+type record struct {
+	kind    recordKind
+	group   Group
+	entries []engine.Entry
+	state   engine.HardState
+	commit  engine.Index
+}
+
+// Append adds entries: they replace the group's log from entries[0].Index on.
+func (b *Batch) Append(group Group, entries []engine.Entry) {
+	b.records = append(b.records, record{kind: recordEntries, group: group, entries: entries})
+}
+
+// SetHardState adds a hard state.
+func (b *Batch) SetHardState(group Group, state engine.HardState) {
+	b.records = append(b.records, record{kind: recordHardState, group: group, state: state})
+}
+
+// SetCommit adds the group's commit index. It is a hint for the next start and never worth a sync of its own:
+// a batch that holds nothing else is not written by callers.
+func (b *Batch) SetCommit(group Group, commit engine.Index) {
+	b.records = append(b.records, record{kind: recordCommit, group: group, commit: commit})
+}
+
+// Len returns the number of records.
+func (b *Batch) Len() int { return len(b.records) }
+
+// Reset empties the batch and keeps its memory.
+func (b *Batch) Reset() {
+	clear(b.records)
+	b.records = b.records[:0]
+}

@@ -1,0 +1,2 @@
+// Package remote carries messages between nodes.
+package remote
