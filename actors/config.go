@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -69,4 +71,69 @@ func DefaultConfig(id engine.NodeID) Config {
 		MaxCommandBytes:         8 << 20,
 		ShutdownTimeout:         5 * time.Second,
 	}
+}
+
+// Validate names every problem at once. Each wraps [ErrInvalidConfig].
+func (c *Config) Validate() error {
+	var problems []error
+	require := func(ok bool, format string, args ...any) {
+		if !ok {
+			problems = append(problems, fmt.Errorf("%w: "+format, append([]any{ErrInvalidConfig}, args...)...))
+		}
+	}
+	require(len(c.Cluster) > 0, "Cluster has no name")
+	require(len(c.Cluster) <= engine.MaxClusterName, "Cluster is %d bytes long, more than %d", len(c.Cluster), engine.MaxClusterName)
+	require(c.Storage != nil, "Storage is nil")
+	require(c.Network != nil, "Network is nil")
+	require(c.MaxPendingProposals > 0, "MaxPendingProposals %d is not positive", c.MaxPendingProposals)
+	require(c.ShutdownTimeout >= 0, "ShutdownTimeout %v is negative", c.ShutdownTimeout)
+	require(c.Bootstrap != nil, "Bootstrap is nil: choose NewCluster, Join or Recover")
+	if mode, ok := c.Bootstrap.(NewCluster); ok {
+		problems = append(problems, c.validateFounders(mode)...)
+	}
+	err := c.engineConfig(1, zeroRandom{}, nil).Validate()
+	if err != nil {
+		problems = append(problems, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
+	}
+	return errors.Join(problems...)
+}
+
+// validateFounders holds what is only wrong for a founder: a cluster of which this node is no part, or that its
+// peers could not reach.
+func (c *Config) validateFounders(mode NewCluster) (problems []error) {
+	members, err := engine.NewMembership(mode.Members...)
+	if err != nil {
+		return []error{fmt.Errorf("%w: %w", ErrInvalidConfig, err)}
+	}
+	self, ok := members.Lookup(c.ID)
+	if !ok || self.Role != engine.Voter {
+		problems = append(problems, fmt.Errorf("%w: %v is not among the founding voters %v", ErrInvalidConfig, c.ID, members))
+	}
+	for _, m := range members.Members {
+		if m.Address == "" && len(members.Members) > 1 {
+			problems = append(problems, fmt.Errorf("%w: founder %v has no address", ErrInvalidConfig, m.ID))
+		}
+	}
+	return problems
+}
+
+// zeroRandom stands in where a config is only looked at.
+type zeroRandom struct{}
+
+func (zeroRandom) Uint64() uint64 { return 0 }
+
+// engineConfig is the part of the config that the engine acts on.
+func (c *Config) engineConfig(incarnation engine.Incarnation, random engine.Random, tracer engine.Tracer) engine.Config {
+	e := engine.DefaultConfig(c.ID)
+	e.Incarnation = incarnation
+	e.TickInterval = engine.Duration(c.TickInterval)
+	e.ElectionTimeoutMinTicks = c.ElectionTimeoutMinTicks
+	e.ElectionTimeoutMaxTicks = c.ElectionTimeoutMaxTicks
+	e.HeartbeatIntervalTicks = c.HeartbeatIntervalTicks
+	e.PreVote = c.PreVote
+	e.MaxApplyEntries = c.MaxPendingApplies
+	e.MaxCommandBytes = c.MaxCommandBytes
+	e.Random = random
+	e.Tracer = tracer
+	return e
 }

@@ -17,7 +17,12 @@ var (
 	ErrShutdown = errors.New("actors: shut down")
 	// ErrNotLeader is the kind of every [NotLeaderError].
 	ErrNotLeader = errors.New("actors: not the leader")
-	// ErrTooLarge: the command is larger than Config.MaxCommandBytes. Retrying does not help.
+	// ErrBadCommand: the codec does not accept the command. Nothing was appended.
+	ErrBadCommand = errors.New("actors: bad command")
+	// ErrRejected: another leader's entry was applied in the command's place. Retrying is safe.
+	ErrRejected = errors.New("actors: rejected")
+	// ErrTooLarge: the command is larger than Config.MaxCommandBytes, or a batch has more commands than
+	// Config.MaxPendingProposals. Retrying does not help.
 	ErrTooLarge = errors.New("actors: command too large")
 )
 
@@ -64,6 +69,8 @@ var (
 	ErrDriverDead = errors.New("actors: driver dead")
 	// ErrFatal is the kind of every [FatalError].
 	ErrFatal = errors.New("actors: fatal")
+	// ErrRestarted is the cause of an [OutcomeUnknownError] when the raft actor was restarted by its supervisor.
+	ErrRestarted = errors.New("actors: raft actor restarted")
 	// ErrLostLeadership is the cause of an [OutcomeUnknownError] when another leader took over.
 	ErrLostLeadership = errors.New("actors: leadership lost")
 )

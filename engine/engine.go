@@ -1,33 +1,148 @@
 package engine
 
-// Engine is the Raft protocol of one node. It is not safe for concurrent use.
-type Engine struct{}
+import "slices"
 
-// New builds the engine of a node from what its storage recovered.
-func New(cfg Config, recovered Recovered) (*Engine, error) { return nil, cfg.Validate() }
+// Engine is the Raft protocol of one node. It is not safe for concurrent use.
+type Engine struct {
+	cfg Config
+	now Instant // of the event being handled
+	out output
+
+	state HardState // the promise of this node; saved tells what of it was handed to the host
+	saved HardState
+	disk  durability
+	log   log
+
+	role   Role
+	leader NodeID
+	// agreed is up to where an append of this term showed our log to be the leader's.
+	agreed    Index
+	lastHeard Instant // from a live leader; see sticky
+	heardOnce bool
+
+	commit    Index
+	handed    Index // up to here entries were handed to the state machine
+	applied   Index
+	unapplied int // bytes of log above applied
+	applying  int // bytes handed and not yet applied
+
+	timer election
+
+	// Of a pre-candidate or candidate.
+	round   SendNumber // of pre-votes; rises for ever
+	ballot  []vote
+	voteSeq Seq // the write that makes our own vote durable
+
+	// Of a leader.
+	followers   []*progress // ascending by id
+	sendNumber  SendNumber
+	roundStart  SendNumber // the send number before the last heartbeat round
+	commitMoved bool       // in this Step
+	shared      sharedAppend
+	matches     []Index // scratch for commitment
+
+	met map[NodeID]Incarnation // of founders that the active configuration leaves unbound
+
+	metrics Metrics
+	tracing bool
+	fatal   bool
+}
+
+// New builds the engine of a node from what its storage recovered. Committed entries of the recovered log are
+// handed out again by the first [Engine.Step]. The errors wrap [ErrInvalidConfig] or [ErrInvalidRecovered].
+func New(cfg Config, recovered Recovered) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, now: recovered.Now, tracing: cfg.Tracer != nil, met: make(map[NodeID]Incarnation)}
+	if err := e.recover(recovered); err != nil {
+		return nil, err
+	}
+	// A voter that restarts may have promised a leader not to vote, so it starts as if it had just heard one.
+	// A sole voter can have promised nobody.
+	e.heardOnce = !slices.Equal(e.Membership().Voters(), []NodeID{cfg.ID})
+	e.lastHeard = recovered.Now
+	e.resetElectionTimer()
+	if e.tracing {
+		e.tracef("%v starts at term %d with log up to %v, commit %d, members %v",
+			e.cfg.ID, e.state.Term, e.log.last(), e.commit, e.Membership())
+	}
+	return e, nil
+}
 
 // Step is the only way forward: it takes one event and returns what the host must do, in order. The returned
-// slice is reused by the next Step.
-func (e *Engine) Step(ev Event) []Action { return nil }
+// slice and the actions in it are reused by the next Step; what they point to is immutable for ever.
+func (e *Engine) Step(event Event) []Action {
+	e.out.reset()
+	if e.fatal {
+		return nil
+	}
+	e.now = max(e.now, event.now())
+	e.shared = sharedAppend{}
+	switch ev := event.(type) {
+	case *Tick:
+		e.tick()
+	case *Incoming:
+		e.receive(ev.From, ev.Message)
+	case *ClientProposal:
+		e.propose(ev.ID, ev.Command)
+	case *ClientProposalBatch:
+		e.propose(ev.ID, ev.Commands...)
+	case *Persisted:
+		e.persisted(ev.Seq)
+	case *Applied:
+		e.appliedUpTo(ev.Index)
+	case *PeerSeen:
+		e.meet(ev.From)
+	}
+	e.finish()
+	return e.out.actions
+}
+
+// finish says what the event made due and nobody has said yet.
+func (e *Engine) finish() {
+	e.announceCommit()
+	e.saveState()
+	e.handToApply()
+}
+
+// persisted takes in that the host's writes up to seq are durable.
+func (e *Engine) persisted(seq Seq) {
+	e.disk.confirm(min(seq, e.disk.issued))
+	switch e.role {
+	case Candidate:
+		e.countOwnVote()
+	case Leader:
+		e.advanceCommit()
+	}
+}
 
 // Status returns a copy of the engine's state.
-func (e *Engine) Status() Status { return Status{} }
+func (e *Engine) Status() Status {
+	s := Status{
+		ID: e.cfg.ID, Role: e.role, Term: e.state.Term, Vote: e.state.Vote, Leader: e.leader,
+		Last: e.log.last(), Durable: e.disk.durable, Commit: e.commit, Applied: e.applied,
+		Base: e.log.base, Membership: e.Membership(),
+	}
+	for _, p := range e.followers {
+		s.Followers = append(s.Followers, FollowerStatus{
+			ID: p.ID, IsLearner: p.Role == Learner, Match: p.match, Next: p.next, State: p.state.String(),
+		})
+	}
+	return s
+}
 
 // Metrics returns the counters.
-func (e *Engine) Metrics() Metrics { return Metrics{} }
+func (e *Engine) Metrics() Metrics { return e.metrics }
 
 // Role returns the current role.
-func (e *Engine) Role() Role { return Follower }
+func (e *Engine) Role() Role { return e.role }
 
 // Term returns the current term.
-func (e *Engine) Term() Term { return 0 }
+func (e *Engine) Term() Term { return e.state.Term }
 
 // Leader returns whom this node follows, itself included; zero when unknown.
-func (e *Engine) Leader() NodeID { return 0 }
+func (e *Engine) Leader() NodeID { return e.leader }
 
 // Membership returns the active membership: that of the newest configuration entry in the log.
-func (e *Engine) Membership() Membership { return Membership{} }
-
-// CheckInvariants panics with the state that shows it when an invariant is broken. Tests call it after every
-// Step.
-func (e *Engine) CheckInvariants() {}
+func (e *Engine) Membership() Membership { return e.log.configuration().Membership }

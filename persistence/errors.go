@@ -23,6 +23,9 @@ var (
 	// ErrPoisoned: a write or sync failed earlier, so the kernel may have dropped data without telling again. The
 	// same place is not opened again in this process; a new process recovers everything that was acknowledged.
 	ErrPoisoned = errors.New("persistence: poisoned by a failed write or sync")
+	// ErrInvalidBatch: the batch contradicts what is stored (a gap, a term that falls, a second vote in one term, a
+	// commit index beyond the log), or is too large. It is a bug of the caller. Nothing of the batch was written.
+	ErrInvalidBatch = errors.New("persistence: invalid batch")
 	// ErrClosed: the storage was closed.
 	ErrClosed = errors.New("persistence: closed")
 )

@@ -45,7 +45,12 @@ type Storage interface {
 	Recovered(group Group) Recovered
 	// Write makes every record of the batch durable with one sync, in order. When it returns nil, all is
 	// durable. When it fails the storage is dead: nothing of the batch may be relied on, and every later Write
-	// returns the same error, which wraps [ErrPoisoned] if a sync may have failed.
+	// returns the same error, which wraps [ErrPoisoned] if a sync may have failed. A batch that contradicts what is
+	// stored is refused with [ErrInvalidBatch]; that too ends the storage.
+	//
+	// A batch without records is for a log that has been idle for a tick: it proves that the last batch was durable,
+	// so that later damage to it is known as damage and does not pass for a write that a crash cut short. Where
+	// nothing needs the proof it writes nothing, so it may be called at every tick.
 	Write(batch *Batch) error
 	Metrics() Metrics
 	// Close writes nothing that was promised (all of that is durable already), marks the log as cleanly closed
@@ -63,9 +68,9 @@ type Recovered struct {
 
 // Metrics counts what a storage did since it was opened. Counters only rise.
 type Metrics struct {
-	Batches uint64 // batches written
+	Batches uint64 // batches written for callers
 	Records uint64 // records in them
-	Bytes   uint64 // bytes written, padding included
+	Bytes   uint64 // bytes written for any purpose, padding included
 	Syncs   uint64 // file syncs, all kinds
 }
 
@@ -91,18 +96,22 @@ type record struct {
 	commit  engine.Index
 }
 
-// Append adds entries: they replace the group's log from entries[0].Index on.
+// Append adds entries, at least one and consecutive: they replace the group's log from entries[0].Index on.
+// Entries that a recorded commit index covers cannot be replaced.
 func (b *Batch) Append(group Group, entries []engine.Entry) {
 	b.records = append(b.records, record{kind: recordEntries, group: group, entries: entries})
 }
 
-// SetHardState adds a hard state.
+// SetHardState adds a hard state. Its term never falls, and a vote once given in a term stays.
 func (b *Batch) SetHardState(group Group, state engine.HardState) {
 	b.records = append(b.records, record{kind: recordHardState, group: group, state: state})
 }
 
 // SetCommit adds the group's commit index. It is a hint for the next start and never worth a sync of its own:
 // a batch that holds nothing else is not written by callers.
+//
+// It speaks of the entries recorded so far, in this batch or an earlier one. An index that was committed by entries
+// still waiting in a queue must not be added: after a crash it would call the entries that those replace committed.
 func (b *Batch) SetCommit(group Group, commit engine.Index) {
 	b.records = append(b.records, record{kind: recordCommit, group: group, commit: commit})
 }

@@ -1,0 +1,55 @@
+# `make demo` and `make test` do everything from a fresh clone; `make help` tells the rest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+setup := tools/setup.sh
+gotestsum := $(CURDIR)/.tools/bin/gotestsum --format standard-quiet --
+FUZZTIME = $(or $(TIME),30s)
+
+# Every module that holds Go code, the library's own first.
+modules := $(shell find . -name go.mod -not -path './tools/*' -not -path './.*/*' | sed 's|/go.mod$$||' | sort)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install every tool that is missing, into .tools/ where that is possible
+	@$(setup)
+
+.PHONY: demo
+demo: ## three processes on this machine: write, read, kill the leader, lose nothing
+	@$(setup) redis-cli
+	@examples/run-three-node.sh
+
+.PHONY: test
+test: ## every test, with the race detector; then the tests that kill real processes
+	@$(setup) gotestsum redis-cli nc
+	@for module in $(modules); do \
+		echo "== tests of $$module"; \
+		(cd $$module && $(gotestsum) -race ./...); \
+	done
+
+.PHONY: chaos
+chaos: ## kill the leader of three real processes thirty times while clients write
+	@$(setup)
+	@cd examples && go test -run TestChaos -count=1 -timeout 30m -v ./kv -args -chaos.kills=30
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target in turn; TIME=30s is the time for one
+	@tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## the benchmarks of engine, persistence and remote
+	@go test -run '^$$' -bench . -benchmem ./engine/... ./persistence/... ./remote/...
+
+.PHONY: verify
+verify: ## check format, lint, generated code, modules and documents; writes nothing
+	@$(setup) golangci-lint protoc-gen-go protoc
+	@tools/verify.sh $(modules)
+
+.PHONY: fix
+fix: ## mend what verify finds, where a machine can
+	@$(setup) golangci-lint protoc-gen-go protoc
+	@tools/fix.sh $(modules)

@@ -1,0 +1,108 @@
+package actors
+
+import (
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/statemachine"
+)
+
+// applyActor owns the state machine. It applies committed entries in log order and answers their callers
+// directly.
+type applyActor struct {
+	core    *core
+	epoch   uint64
+	machine machine
+	failed  bool
+
+	// waiters handed over and not answered, in log order. The first may be partly applied: a batch whose entries
+	// came in several orders.
+	waiters []waiter
+}
+
+// Receive implements actor.Actor.
+func (a *applyActor) Receive(ctx actor.Context) {
+	switch message := ctx.Message().(type) {
+	case *actor.Started:
+		a.machine = a.core.app.newMachine()
+	case applyMessage:
+		a.handle(ctx, message)
+	case *actor.Stopping, *actor.Restarting:
+		a.core.guarded(applyName, func() { a.abandon(ErrShutdown) })
+	}
+}
+
+func (a *applyActor) handle(ctx actor.Context, message applyMessage) {
+	switch message := message.(type) {
+	case *applyOrder:
+		a.apply(ctx, message)
+	case *drainApply:
+		ctx.Send(ctx.Parent(), &applyDrained{epoch: a.epoch})
+	}
+}
+
+func (a *applyActor) apply(ctx actor.Context, order *applyOrder) {
+	a.waiters = append(a.waiters, order.waiters...)
+	if a.failed {
+		return
+	}
+	for i := range order.entries {
+		if err := a.applyEntry(&order.entries[i]); err != nil {
+			a.failed = true
+			ctx.Send(ctx.Parent(), &applyFailed{epoch: a.epoch, err: err})
+			return
+		}
+	}
+	last := order.entries[len(order.entries)-1].Index
+	ctx.Send(ctx.Parent(), &applied{epoch: a.epoch, index: last})
+}
+
+func (a *applyActor) applyEntry(e *engine.Entry) error {
+	w := a.waiterFor(e)
+	if e.Kind != engine.EntryCommand {
+		return nil
+	}
+	if err := a.machine.apply(statemachine.ApplyContext{Index: uint64(e.Index), Term: uint64(e.Term)}, e.Data, w); err != nil {
+		return err
+	}
+	if w != nil && w.last() == e.Index {
+		a.pop().answer(nil)
+	}
+	return nil
+}
+
+// waiterFor returns who waits for the entry, nil when nobody does. A waiter whose place another entry took is
+// answered here: its command is certainly not applied, or, when part of its batch was, its end is unknown.
+func (a *applyActor) waiterFor(e *engine.Entry) *waiter {
+	if len(a.waiters) == 0 || e.Index < a.waiters[0].first {
+		return nil
+	}
+	if w := &a.waiters[0]; w.term == e.Term {
+		return w
+	}
+	w := a.pop()
+	if w.first == e.Index {
+		w.answer(fmt.Errorf("%w: another leader's entry %v was applied in its place", ErrRejected, e.Position()))
+	} else {
+		w.answer(unknown(w.position(), ErrLostLeadership))
+	}
+	return a.waiterFor(e)
+}
+
+func (a *applyActor) pop() waiter {
+	w := a.waiters[0]
+	a.waiters[0] = waiter{}
+	a.waiters = a.waiters[1:]
+	return w
+}
+
+// abandon answers whoever still waits: their entries are committed, but nobody here will see what they answer.
+func (a *applyActor) abandon(cause error) {
+	for i := range a.waiters {
+		w := &a.waiters[i]
+		w.answer(unknown(w.position(), cause))
+	}
+	a.waiters = nil
+}

@@ -1,0 +1,101 @@
+package actors
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/yggr-go/yggr/engine"
+)
+
+// core is what the incarnations of one raft actor and its handles share: it lives from spawn to stop, across
+// restarts.
+type core struct {
+	cfg    Config
+	app    application
+	log    hclog.Logger
+	system *actor.ActorSystem
+	pid    *actor.PID
+
+	mailbox    *mailbox
+	dispatcher actor.Dispatcher
+	pool       *pool // the dispatcher, when it is the node's own
+	clock      Clock
+	random     engine.Random
+	intercept  func(child string, message any)
+	tickQueued atomic.Bool // at most one tick is queued
+	created    bool        // the storage was opened once; the driver's own
+
+	leader atomic.Pointer[Leader]
+
+	started  *future[struct{}] // resolved once: the node serves, or why it does not
+	stopped  chan struct{}     // closed when the raft actor is gone
+	done     chan struct{}     // closed when the node has ended: failed or stopped
+	endOnce  sync.Once
+	stopOnce sync.Once
+	err      error // why it ended; written before done is closed
+}
+
+func newCore(cfg Config, app application) (*core, error) {
+	c := &core{
+		cfg:     cfg,
+		app:     app,
+		mailbox: newMailbox(cfg.MaxPendingProposals),
+		started: newFuture[struct{}](),
+		stopped: make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	c.log = cfg.Logger
+	if c.log == nil {
+		c.log = hclog.NewNullLogger()
+	}
+	c.log = c.log.Named("yggr").With("node_id", uint64(cfg.ID), "cluster", cfg.Cluster)
+	c.mailbox.adapt = c.adapt
+	return c, c.useRuntime(cfg.Runtime)
+}
+
+func (c *core) useRuntime(r *Runtime) (err error) {
+	if r == nil {
+		r = &Runtime{}
+	}
+	c.clock, c.dispatcher, c.random, c.intercept = r.Clock, r.Dispatcher, r.Random, r.intercept
+	if c.clock == nil {
+		c.clock = systemClock{}
+	}
+	if c.random == nil {
+		c.random, err = systemRandom()
+	}
+	return err
+}
+
+// useDispatcher makes the node's own pool, unless the runtime brings a dispatcher. It is called at spawn, so
+// that a core that never lived leaves no goroutine.
+func (c *core) useDispatcher() {
+	if c.dispatcher == nil {
+		c.pool = newPool(16)
+		c.dispatcher = c.pool
+	}
+}
+
+// end records why the node ended and closes done. The first reason stays.
+func (c *core) end(err error) {
+	c.endOnce.Do(func() {
+		c.err = err
+		c.leader.Store(nil)
+		close(c.done)
+	})
+}
+
+// stop marks the raft actor as gone.
+func (c *core) stop() {
+	c.stopOnce.Do(func() {
+		c.end(nil)
+		c.started.resolve(struct{}{}, ErrShutdown)
+		close(c.stopped)
+		if c.pool != nil {
+			c.pool.close()
+		}
+	})
+}

@@ -1,0 +1,76 @@
+package actors
+
+import (
+	"fmt"
+
+	"github.com/yggr-go/yggr/statemachine"
+)
+
+// application is a statemachine.Definition without its type parameters: what the untyped actors know of it.
+type application interface {
+	// newMachine makes a fresh, empty machine.
+	newMachine() machine
+	// encode turns a command that came as a message into bytes.
+	encode(command any) ([]byte, error)
+	// encodeResponse turns a response into bytes for a caller in another process.
+	encodeResponse(response any) ([]byte, error)
+}
+
+// machine is a statemachine.Machine without its type parameters.
+type machine interface {
+	// apply applies one command and, when someone waits, puts the response where it is expected. It fails only
+	// when the command cannot be decoded.
+	apply(ctx statemachine.ApplyContext, data []byte, w *waiter) error
+}
+
+type typedApplication[C, R any] struct {
+	def statemachine.Definition[C, R]
+}
+
+func (a typedApplication[C, R]) newMachine() machine {
+	return &typedMachine[C, R]{machine: a.def.New(), codec: a.def.Codec}
+}
+
+func (a typedApplication[C, R]) encode(command any) ([]byte, error) {
+	c, ok := command.(C)
+	if !ok {
+		var want C
+		return nil, fmt.Errorf("%w: got a %T, want a %T", ErrBadCommand, command, want)
+	}
+	data, err := a.def.Codec.Encode(nil, c)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBadCommand, err)
+	}
+	return data, nil
+}
+
+func (a typedApplication[C, R]) encodeResponse(response any) ([]byte, error) {
+	codec, ok := a.def.Codec.(statemachine.ResponseCodec[R])
+	if !ok {
+		return nil, nil
+	}
+	return codec.EncodeResponse(nil, response.(R))
+}
+
+type typedMachine[C, R any] struct {
+	machine statemachine.Machine[C, R]
+	codec   statemachine.Codec[C]
+}
+
+func (m *typedMachine[C, R]) apply(ctx statemachine.ApplyContext, data []byte, w *waiter) error {
+	command, err := m.codec.Decode(data)
+	if err != nil {
+		return fmt.Errorf("actors: command at %d/%d does not decode: %w", ctx.Term, ctx.Index, err)
+	}
+	response := m.machine.Apply(ctx, command)
+	if w == nil {
+		return nil
+	}
+	slot := int(ctx.Index - uint64(w.first))
+	if caller, ok := w.reply.(*call[R]); ok {
+		caller.putTyped(w.use, slot, response)
+		return nil
+	}
+	w.reply.put(w.use, slot, response)
+	return nil
+}

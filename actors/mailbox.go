@@ -1,0 +1,428 @@
+package actors
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// controlRun is how many control messages may pass before a client gets its turn.
+const controlRun = 64
+
+// Bounds of one natural batch: what the driver takes from the proposal lane in one turn.
+const (
+	naturalBatchEntries = 1024
+	naturalBatchBytes   = 1 << 20
+)
+
+// maxAdmin is how many questions (status, metrics) may wait for an answer.
+const maxAdmin = 1024
+
+// errGoexit stands for a turn that ended by runtime.Goexit, as t.FailNow does inside an actor.
+var errGoexit = errors.New("actors: runtime.Goexit inside an actor")
+
+// mailbox is the mailbox of every actor of a node. Its lanes, first to last:
+//
+//	system     protoactor's own messages; also while suspended
+//	control    ticks, completions, peer messages; no client traffic
+//	questions  status and metrics, bounded
+//	proposals  bounded by the node's admission; handed over as one natural batch
+//
+// After controlRun control messages in a row one client turn is due. What is refused is answered at once on the
+// sender's goroutine, without waking the actor. The mailbox yields to its dispatcher after Throughput messages.
+//
+// Children of the driver use the same mailbox with only the first two lanes. Their control lane may be handed
+// over as a whole (see batch).
+type mailbox struct {
+	dispatcher actor.Dispatcher
+	invoker    actor.MessageInvoker
+	turn       func()
+	whole      bool // hand over the control lane as one *batch
+
+	mu        sync.Mutex // guards the in sides and refusal
+	system    lane[any]
+	control   lane[any]
+	questions lane[question]
+	proposals lane[*proposal]
+	refusal   error // non-nil: proposals are refused with it
+	closed    error // non-nil: questions are refused with it as well
+
+	admission admission
+	asked     atomic.Int64
+	adapt     func(any) any // turns messages of users' actors into lane items; nil for children
+
+	status    atomic.Int32
+	suspended atomic.Bool
+	held      atomic.Bool // the driver takes no proposals for now
+
+	// The consumer's own: only touched inside a turn.
+	sinceClient int
+	asking      bool // the last client turn was a question
+	natural     naturalBatch
+	all         batch
+}
+
+var _ actor.Mailbox = (*mailbox)(nil)
+
+const (
+	statusIdle    = 0
+	statusRunning = 1
+)
+
+// batch is everything that was queued in the control lane of an actor that takes it whole.
+type batch struct{ messages []any }
+
+// naturalBatch is what the driver takes from the proposal lane in one turn.
+type naturalBatch struct {
+	proposals []*proposal
+	commands  int
+}
+
+// question is a client message of the admin lane. It is refused with an error when the lane is full.
+type question interface{ refuse(err error) }
+
+func newMailbox(limit int) *mailbox {
+	m := &mailbox{admission: admission{limit: int64(limit)}}
+	m.turn = m.process
+	return m
+}
+
+// newWholeMailbox returns a mailbox that hands over its control lane as one *batch.
+func newWholeMailbox() *mailbox {
+	m := newMailbox(0)
+	m.whole = true
+	return m
+}
+
+// RegisterHandlers implements actor.Mailbox.
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
+	m.invoker, m.dispatcher = invoker, dispatcher
+}
+
+// Start implements actor.Mailbox.
+func (m *mailbox) Start() {}
+
+// UserMessageCount implements actor.Mailbox.
+func (m *mailbox) UserMessageCount() int {
+	return m.control.len() + m.questions.len() + m.proposals.len()
+}
+
+// PostSystemMessage implements actor.Mailbox.
+func (m *mailbox) PostSystemMessage(message any) {
+	m.mu.Lock()
+	m.system.push(message)
+	m.mu.Unlock()
+	m.schedule()
+}
+
+// PostUserMessage implements actor.Mailbox.
+func (m *mailbox) PostUserMessage(message any) {
+	if m.adapt != nil {
+		message = m.adapt(message)
+	}
+	switch message := message.(type) {
+	case nil: // answered already
+	case *proposal:
+		m.postProposal(message)
+	case question:
+		m.postQuestion(message)
+	default:
+		m.mu.Lock()
+		m.control.push(message)
+		m.mu.Unlock()
+		m.schedule()
+	}
+}
+
+func (m *mailbox) postProposal(p *proposal) {
+	if err := m.admit(p); err != nil {
+		p.ticket().answer(err)
+		return
+	}
+	if !m.held.Load() {
+		m.schedule()
+	}
+}
+
+func (m *mailbox) admit(p *proposal) error {
+	if int64(len(p.commands)) > m.admission.limit {
+		return ErrTooLarge
+	}
+	if !m.admission.acquire(len(p.commands)) {
+		return ErrBusy
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.refusal != nil {
+		m.admission.release(len(p.commands))
+		return m.refusal
+	}
+	p.admitted = &m.admission
+	m.proposals.push(p)
+	return nil
+}
+
+func (m *mailbox) postQuestion(q question) {
+	if m.asked.Add(1) > maxAdmin {
+		m.asked.Add(-1)
+		q.refuse(ErrBusy)
+		return
+	}
+	if err := m.ask(q); err != nil {
+		m.asked.Add(-1)
+		q.refuse(err)
+		return
+	}
+	m.schedule()
+}
+
+func (m *mailbox) ask(q question) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed == nil {
+		m.questions.push(q)
+	}
+	return m.closed
+}
+
+// refuseProposals answers every queued and every later proposal with err. It is called by the actor itself,
+// inside a turn.
+func (m *mailbox) refuseProposals(err error) {
+	m.mu.Lock()
+	m.refusal = err
+	m.mu.Unlock()
+	for {
+		p, ok := m.proposals.pop(&m.mu)
+		if !ok {
+			return
+		}
+		p.ticket().answer(err)
+	}
+}
+
+// close answers every queued and every later client with err. It is called by the actor itself, inside its last
+// turn: what protoactor would silently drop must be answered.
+func (m *mailbox) close(err error) {
+	m.mu.Lock()
+	m.closed = err
+	m.mu.Unlock()
+	m.refuseProposals(err)
+	for {
+		q := m.takeQuestion()
+		if q == nil {
+			return
+		}
+		q.refuse(err)
+	}
+}
+
+// hold says whether the driver takes proposals; those that arrive meanwhile do not wake it. It is called inside
+// a turn.
+func (m *mailbox) hold(held bool) { m.held.Store(held) }
+
+func (m *mailbox) schedule() {
+	if m.status.CompareAndSwap(statusIdle, statusRunning) {
+		m.dispatcher.Schedule(m.turn)
+	}
+}
+
+func (m *mailbox) ready() bool {
+	if m.system.len() > 0 {
+		return true
+	}
+	if m.suspended.Load() {
+		return false
+	}
+	return m.control.len() > 0 || m.questions.len() > 0 || (m.proposals.len() > 0 && !m.held.Load())
+}
+
+// process is one turn of the actor.
+func (m *mailbox) process() {
+	defer func() { // also after a Goexit: an actor must never stay "running" for ever
+		m.status.Store(statusIdle)
+		if m.ready() {
+			m.schedule()
+		}
+	}()
+	m.deliver(m.dispatcher.Throughput())
+}
+
+func (m *mailbox) deliver(limit int) {
+	var message any
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		reason := recover()
+		if reason == nil {
+			reason = errGoexit
+		}
+		m.invoker.EscalateFailure(reason, message)
+	}()
+	for range limit {
+		var system bool
+		if message, system = m.next(); message == nil {
+			break
+		}
+		m.invoke(message, system)
+	}
+	returned = true
+}
+
+func (m *mailbox) invoke(message any, system bool) {
+	if !system {
+		m.invoker.InvokeUserMessage(message)
+		return
+	}
+	switch message.(type) {
+	case *actor.SuspendMailbox:
+		m.suspended.Store(true)
+	case *actor.ResumeMailbox:
+		m.suspended.Store(false)
+	default:
+		m.invoker.InvokeSystemMessage(message)
+	}
+}
+
+// next picks the message whose turn it is; nil when there is none.
+func (m *mailbox) next() (message any, system bool) {
+	if message, ok := m.system.pop(&m.mu); ok {
+		return message, true
+	}
+	if m.suspended.Load() {
+		return nil, false
+	}
+	if m.whole {
+		return m.takeAll(), false
+	}
+	if m.sinceClient < controlRun {
+		if message, ok := m.control.pop(&m.mu); ok {
+			m.sinceClient++
+			return message, false
+		}
+	}
+	m.sinceClient = 0
+	if client := m.nextClient(); client != nil {
+		return client, false
+	}
+	if message, ok := m.control.pop(&m.mu); ok {
+		m.sinceClient++
+		return message, false
+	}
+	return nil, false
+}
+
+// nextClient lets questions and proposals take turns, so that neither starves the other.
+func (m *mailbox) nextClient() any {
+	m.asking = !m.asking
+	if m.asking {
+		if q := m.takeQuestion(); q != nil {
+			return q
+		}
+	}
+	if b := m.takeNatural(); b != nil {
+		return b
+	}
+	if q := m.takeQuestion(); q != nil {
+		return q
+	}
+	return nil
+}
+
+func (m *mailbox) takeQuestion() question {
+	q, ok := m.questions.pop(&m.mu)
+	if !ok {
+		return nil
+	}
+	m.asked.Add(-1)
+	return q
+}
+
+// takeAll returns the whole control lane. The batch is valid until the next one.
+func (m *mailbox) takeAll() any {
+	clear(m.all.messages)
+	m.all.messages = m.all.messages[:0]
+	for {
+		message, ok := m.control.pop(&m.mu)
+		if !ok {
+			break
+		}
+		m.all.messages = append(m.all.messages, message)
+	}
+	if len(m.all.messages) == 0 {
+		return nil
+	}
+	return &m.all
+}
+
+// takeNatural returns what is queued in the proposal lane, within the bounds of a natural batch. The batch is
+// valid until the next one.
+func (m *mailbox) takeNatural() *naturalBatch {
+	if m.held.Load() {
+		return nil
+	}
+	b := &m.natural
+	clear(b.proposals)
+	b.proposals, b.commands = b.proposals[:0], 0
+	for size := 0; b.commands < naturalBatchEntries && size < naturalBatchBytes; {
+		p, ok := m.proposals.pop(&m.mu)
+		if !ok {
+			break
+		}
+		b.proposals = append(b.proposals, p)
+		b.commands += len(p.commands)
+		size += p.size
+	}
+	if len(b.proposals) == 0 {
+		return nil
+	}
+	return b
+}
+
+// lane is a queue of many producers and one consumer: producers append to in, the consumer works off out and
+// swaps the two when it is through, so that a lock is taken once for many messages.
+type lane[T any] struct {
+	in    []T // guarded by the mailbox's lock
+	out   []T // the consumer's
+	head  int // the consumer's position in out
+	count atomic.Int64
+}
+
+// burstCapacity is what a lane keeps after a burst, in messages.
+const burstCapacity = 4096
+
+func (l *lane[T]) len() int { return int(l.count.Load()) }
+
+// push is called with the lock held.
+func (l *lane[T]) push(item T) {
+	l.in = append(l.in, item)
+	l.count.Add(1)
+}
+
+// pop is called by the consumer, without the lock.
+func (l *lane[T]) pop(mu *sync.Mutex) (item T, ok bool) {
+	if l.count.Load() == 0 {
+		return item, false
+	}
+	if l.head == len(l.out) {
+		l.swap(mu)
+	}
+	var none T
+	item, l.out[l.head] = l.out[l.head], none
+	l.head++
+	l.count.Add(-1)
+	return item, true
+}
+
+func (l *lane[T]) swap(mu *sync.Mutex) {
+	mu.Lock()
+	defer mu.Unlock()
+	spare := l.out[:0]
+	if cap(spare) > burstCapacity && len(l.in) < burstCapacity/4 {
+		spare = nil
+	}
+	l.out, l.in, l.head = l.in, spare, 0
+}

@@ -1,0 +1,72 @@
+package actors
+
+import (
+	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/persistence"
+	"github.com/yggr-go/yggr/remote"
+)
+
+// Status is a point-in-time view of a node.
+type Status struct {
+	engine.Status
+	Cluster engine.ClusterID
+	Address string // where peers dial this node
+	Err     error  // why the node has failed; nil while it serves
+}
+
+// Metrics gathers the counters of a node's parts.
+type Metrics struct {
+	Status
+	Pending     int // commands accepted and not yet answered
+	Engine      engine.Metrics
+	Persistence persistence.Metrics
+	Transport   remote.Metrics
+}
+
+// statusQuestion and metricsQuestion are questions of Go callers.
+type (
+	statusQuestion  struct{ *future[Status] }
+	metricsQuestion struct{ *future[Metrics] }
+)
+
+func (q statusQuestion) refuse(err error)  { q.resolve(Status{}, err) }
+func (q metricsQuestion) refuse(err error) { q.resolve(Metrics{}, err) }
+
+// answer is given in every phase, so that a failed node can tell its cause.
+func (d *driver) answer(q question) {
+	switch q := q.(type) {
+	case statusQuestion:
+		q.resolve(d.status(), nil)
+	case metricsQuestion:
+		q.resolve(d.nodeMetrics(), nil)
+	case *statusMessage:
+		status := d.status()
+		d.core.reply(q.sender, &status)
+	}
+}
+
+func (d *driver) status() Status {
+	s := Status{Cluster: d.identity.Cluster, Err: d.err}
+	s.ID = d.core.cfg.ID
+	if d.engine != nil {
+		s.Status = d.engine.Status()
+	}
+	if d.transport != nil {
+		s.Address = d.transport.Address()
+	}
+	return s
+}
+
+func (d *driver) nodeMetrics() Metrics {
+	m := Metrics{Status: d.status(), Pending: int(d.core.mailbox.admission.pending.Load())}
+	if d.engine != nil {
+		m.Engine = d.engine.Metrics()
+	}
+	if d.metrics != nil {
+		m.Persistence = d.metrics()
+	}
+	if d.transport != nil {
+		m.Transport = d.transport.Metrics()
+	}
+	return m
+}

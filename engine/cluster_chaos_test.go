@@ -1,0 +1,255 @@
+package engine_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+
+	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/engine/scenario"
+	"github.com/yggr-go/yggr/sim/check"
+)
+
+// chaos is one randomised life of a cluster. Everything in it is drawn from one seed: the size of the cluster,
+// which faults it suffers and how often (so that no fault hides behind another one), and every single event.
+type chaos struct {
+	cluster *scenario.Cluster
+	checker *check.Cluster
+	random  *rand.Rand
+	faults  faults
+	size    int
+	down    map[engine.NodeID]bool // crashed, to be restarted
+	wiped   map[engine.NodeID]bool // came back with an empty disk: they never count again
+	stalled map[engine.NodeID]bool // disks that take no write at all for a while
+	terms   map[engine.Term]bool   // that had a leader
+	probes  int
+	tally   tally
+}
+
+// faults are probabilities: the first group for each message, the others for each node or cluster and round.
+type faults struct {
+	deliver, drop, duplicate, reorder float64
+
+	lateTick, propose               float64
+	sync, stallDisk, apply          float64
+	crash, restart, wipe            float64
+	partition, oneWay, heal, forget float64
+}
+
+// tally counts what happened, to show that a sweep was not vacuous.
+type tally struct {
+	leaders, accepted, refused, applied, crashes, wipes, partitions, messages int
+}
+
+func (t *tally) add(other tally) {
+	t.leaders += other.leaders
+	t.accepted += other.accepted
+	t.refused += other.refused
+	t.applied += other.applied
+	t.crashes += other.crashes
+	t.wipes += other.wipes
+	t.partitions += other.partitions
+	t.messages += other.messages
+}
+
+const (
+	chaosRounds = 400 // rounds of faults; a round is one tick
+	calmBudget  = 600 // rounds that a healed cluster has to elect a leader
+	probeBudget = 200 // rounds that the leader has to get one command applied everywhere
+	tick        = engine.Duration(50_000_000)
+)
+
+// newChaos draws a cluster and its faults.
+func newChaos(seed uint64, tell func(string)) *chaos {
+	random := rand.New(rand.NewPCG(seed, 0x5ca1ab1e))
+	c := &chaos{
+		checker: check.New(), random: random, size: []int{1, 2, 3, 3, 3, 5, 5}[random.IntN(7)],
+		down: map[engine.NodeID]bool{}, wiped: map[engine.NodeID]bool{}, stalled: map[engine.NodeID]bool{},
+		terms: map[engine.Term]bool{},
+	}
+	c.faults = c.drawFaults()
+	c.cluster = scenario.New(scenario.Options{Seed: seed, Observer: c.checker, Tell: tell, Configure: c.drawLimits()})
+	return c
+}
+
+// sometimes draws a probability up to limit, and in half of all seeds zero.
+func (c *chaos) sometimes(limit float64) float64 {
+	if c.random.IntN(2) == 0 {
+		return 0
+	}
+	return c.random.Float64() * limit
+}
+
+func (c *chaos) drawFaults() faults {
+	return faults{
+		deliver: 0.5 + c.random.Float64()/2, drop: c.sometimes(0.3), duplicate: c.sometimes(0.2), reorder: c.sometimes(1),
+		lateTick: c.sometimes(0.5), propose: c.random.Float64(),
+		sync: 0.3 + 0.7*c.random.Float64(), stallDisk: c.sometimes(0.03), apply: 0.3 + 0.7*c.random.Float64(),
+		crash: c.sometimes(0.02), restart: 0.05 + 0.2*c.random.Float64(), wipe: c.sometimes(0.01),
+		partition: c.sometimes(0.05), oneWay: c.sometimes(0.05), heal: 0.02 + 0.1*c.random.Float64(), forget: c.sometimes(1),
+	}
+}
+
+// drawLimits makes windows small enough to matter in half of all seeds.
+func (c *chaos) drawLimits() func(*engine.Config) {
+	if c.random.IntN(2) == 0 {
+		return nil
+	}
+	entries, inflight, apply := 1+c.random.IntN(4), 1+c.random.IntN(4), 1+c.random.IntN(8)
+	unapplied := 200 + c.random.IntN(4000)
+	preVote := c.random.IntN(4) != 0
+	return func(cfg *engine.Config) {
+		cfg.MaxAppendEntries, cfg.MaxInflightAppends, cfg.MaxApplyEntries = entries, inflight, apply
+		cfg.MaxUnappliedBytes, cfg.PreVote = unapplied, preVote
+	}
+}
+
+// playChaos lives one seed. A panic of an engine comes back as an error with its stack.
+func playChaos(seed uint64, tell func(string)) (result tally, err error) {
+	c := newChaos(seed, tell)
+	defer func() {
+		if cause := recover(); cause != nil {
+			result, err = c.tally, fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	err = c.play()
+	return c.tally, err
+}
+
+func (c *chaos) play() error {
+	ids := make([]engine.NodeID, c.size)
+	for i := range ids {
+		ids[i] = engine.NodeID(i + 1)
+	}
+	if err := c.cluster.Found(ids...); err != nil {
+		return err
+	}
+	c.cluster.MeetAll()
+	if err := c.calmUntil("every founder is bound", calmBudget, c.bound); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		c.cluster.StallDisk(id)
+		c.cluster.StallApply(id)
+	}
+	for range chaosRounds {
+		if err := c.round(); err != nil {
+			return err
+		}
+	}
+	return c.mend()
+}
+
+// round is one tick of the cluster, with whatever goes wrong meanwhile.
+func (c *chaos) round() error {
+	c.cluster.Advance(tick)
+	c.breakNetwork()
+	for _, id := range c.cluster.IDs() {
+		if err := c.nodeRound(id); err != nil {
+			return err
+		}
+	}
+	c.deliverSome()
+	return c.verdict()
+}
+
+func (c *chaos) happens(probability float64) bool { return c.random.Float64() < probability }
+
+func (c *chaos) verdict() error {
+	for _, id := range c.cluster.IDs() {
+		if fatal := c.cluster.Fatal(id); fatal != nil {
+			return fmt.Errorf("%v stopped for good: %w", id, fatal)
+		}
+		for _, peer := range c.cluster.ReportedLost(id) {
+			if !c.wiped[peer.ID] {
+				return fmt.Errorf("%v says that %v lost data, which it did not", id, peer.ID)
+			}
+		}
+	}
+	return c.cluster.Err()
+}
+
+func (c *chaos) nodeRound(id engine.NodeID) error {
+	if !c.cluster.Running(id) {
+		if c.happens(c.faults.restart) {
+			return c.restart(id)
+		}
+		return nil
+	}
+	if status := c.cluster.Status(id); status.Role == engine.Leader && !c.terms[status.Term] {
+		c.terms[status.Term] = true
+		c.tally.leaders++
+	}
+	c.work(id)
+	if !c.happens(c.faults.lateTick) && c.cluster.Running(id) {
+		if err := c.cluster.Tick(id); err != nil {
+			return err
+		}
+	}
+	return c.maybeCrash(id)
+}
+
+// work lets client, disk and state machine of a node do something.
+func (c *chaos) work(id engine.NodeID) {
+	if c.happens(c.faults.propose) {
+		c.propose(id)
+	}
+	if c.happens(c.faults.stallDisk) {
+		c.stalled[id] = !c.stalled[id]
+	}
+	if writes := c.cluster.Writes(id); writes > 0 && !c.stalled[id] && c.happens(c.faults.sync) {
+		c.cluster.Sync(id, 1+c.random.IntN(writes))
+	}
+	if waiting := c.cluster.Waiting(id); waiting > 0 && c.happens(c.faults.apply) {
+		count := 1 + c.random.IntN(waiting)
+		c.tally.applied += count
+		c.cluster.Apply(id, count)
+	}
+}
+
+func (c *chaos) propose(id engine.NodeID) {
+	commands := make([][]byte, 1+c.random.IntN(3))
+	for i := range commands {
+		commands[i] = fmt.Appendf(nil, "%d-%d", c.tally.accepted+c.tally.refused, i)
+	}
+	answer, err := c.cluster.Propose(id, commands...)
+	if err != nil {
+		return // the cluster remembers why
+	}
+	if _, accepted := answer.(*engine.ProposalAccepted); accepted {
+		c.tally.accepted++
+	} else {
+		c.tally.refused++
+	}
+}
+
+func (c *chaos) maybeCrash(id engine.NodeID) error {
+	wipe := c.mayWipe(id) && c.happens(c.faults.wipe)
+	if !wipe && !c.happens(c.faults.crash) || !c.cluster.Running(id) {
+		return nil
+	}
+	c.tally.crashes++
+	c.down[id] = true
+	if err := c.cluster.Crash(id, c.random.IntN(c.cluster.Writes(id)+1)); err != nil {
+		return err
+	}
+	if wipe {
+		c.tally.wipes++
+		c.wiped[id] = true
+		return c.cluster.Wipe(id, c.random.IntN(2) == 0)
+	}
+	if c.happens(c.faults.forget) {
+		c.cluster.ForgetCommit(id)
+	}
+	return nil
+}
+
+// mayWipe keeps a majority of voters with their first disk: without one no protocol can go on.
+func (c *chaos) mayWipe(id engine.NodeID) bool {
+	return c.wiped[id] || len(c.wiped) < (c.size-1)/2
+}
+
+func (c *chaos) restart(id engine.NodeID) error {
+	delete(c.down, id)
+	return c.cluster.Restart(id)
+}

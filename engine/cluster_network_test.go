@@ -1,0 +1,169 @@
+package engine_test
+
+import (
+	"fmt"
+
+	"github.com/yggr-go/yggr/engine"
+)
+
+// breakNetwork cuts the cluster in two, cuts single directions, or mends everything.
+func (c *chaos) breakNetwork() {
+	switch {
+	case c.happens(c.faults.heal):
+		c.cluster.Heal()
+	case c.happens(c.faults.partition):
+		c.tally.partitions++
+		c.split()
+	case c.happens(c.faults.oneWay):
+		c.cluster.Cut(c.anyone(), c.anyone())
+	}
+}
+
+func (c *chaos) anyone() engine.NodeID { return engine.NodeID(1 + c.random.IntN(c.size)) }
+
+func (c *chaos) split() {
+	side := map[engine.NodeID]bool{}
+	for _, id := range c.cluster.IDs() {
+		side[id] = c.random.IntN(2) == 0
+	}
+	for _, a := range c.cluster.IDs() {
+		for _, b := range c.cluster.IDs() {
+			if side[a] != side[b] {
+				c.cluster.Cut(a, b)
+			}
+		}
+	}
+}
+
+// deliverSome gives every message that is on its way now one chance to arrive, to get lost, to be repeated or
+// to be overtaken.
+func (c *chaos) deliverSome() {
+	for position, pending := 0, c.cluster.InFlight(); pending > 0 && position < c.cluster.InFlight(); pending-- {
+		chosen := position
+		if c.happens(c.faults.reorder) {
+			chosen = position + c.random.IntN(c.cluster.InFlight()-position)
+		}
+		c.tally.messages++
+		switch {
+		case c.happens(c.faults.drop):
+			c.cluster.DropAt(chosen)
+		case c.happens(c.faults.duplicate):
+			c.cluster.DuplicateAt(chosen)
+			c.cluster.DeliverAt(chosen)
+		case c.happens(c.faults.deliver):
+			c.cluster.DeliverAt(chosen)
+		default:
+			position++ // later
+		}
+	}
+}
+
+// mend repairs everything that can be repaired and demands what Raft promises then: a leader, and a command that
+// it commits and every member with its own disk applies, behind everything that was ever acknowledged.
+func (c *chaos) mend() error {
+	c.cluster.Heal()
+	for _, id := range c.cluster.IDs() {
+		if !c.cluster.Running(id) {
+			if err := c.restart(id); err != nil {
+				return err
+			}
+		}
+		c.cluster.ResumeDisk(id)
+		c.cluster.ResumeApply(id)
+	}
+	if err := c.calmUntil("a leader", calmBudget, func() bool { return c.leader() != 0 }); err != nil {
+		return err
+	}
+	var probe engine.Position
+	err := c.calmUntil("a probe is applied everywhere", probeBudget, func() bool {
+		c.probe(&probe)
+		return c.appliedEverywhere(probe)
+	})
+	if err != nil {
+		return err
+	}
+	return c.checker.Converged(c.counting())
+}
+
+// calmUntil lets time pass without faults.
+func (c *chaos) calmUntil(what string, budget int, reached func() bool) error {
+	for range budget {
+		if reached() {
+			return c.verdict()
+		}
+		c.cluster.Advance(tick)
+		for _, id := range c.cluster.IDs() {
+			if err := c.cluster.Tick(id); err != nil {
+				return fmt.Errorf("%w; %w", err, c.verdict())
+			}
+		}
+		for range 20 * c.size * (1 + c.cluster.InFlight()) {
+			if c.cluster.InFlight() == 0 {
+				break
+			}
+			c.cluster.DeliverAt(0)
+		}
+		if err := c.verdict(); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("liveness: not within %d ticks without a fault: %s", budget, what)
+}
+
+// counting returns the nodes with the disk that they were founded with.
+func (c *chaos) counting() []engine.NodeID {
+	var ids []engine.NodeID
+	for _, id := range c.cluster.IDs() {
+		if !c.wiped[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func (c *chaos) bound() bool {
+	for _, id := range c.cluster.IDs() {
+		status := c.cluster.Status(id)
+		for _, member := range status.Membership.Members {
+			if member.Incarnation == 0 || status.Commit < status.Last.Index {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (c *chaos) leader() engine.NodeID {
+	for _, id := range c.cluster.IDs() {
+		if c.cluster.Status(id).Role == engine.Leader {
+			return id
+		}
+	}
+	return 0
+}
+
+// probe proposes one more command whenever the one before is not going to make it.
+func (c *chaos) probe(probe *engine.Position) {
+	leader := c.leader()
+	if leader == 0 || probe.Term == c.cluster.Status(leader).Term {
+		return
+	}
+	c.probes++
+	answer, err := c.cluster.Propose(leader, fmt.Appendf(nil, "probe-%d", c.probes))
+	if accepted, ok := answer.(*engine.ProposalAccepted); ok && err == nil {
+		*probe = engine.Position{Term: accepted.Term, Index: accepted.First}
+	}
+}
+
+func (c *chaos) appliedEverywhere(probe engine.Position) bool {
+	if probe.Index == 0 {
+		return false
+	}
+	for _, id := range c.counting() {
+		applied := c.cluster.Applied(id)
+		if len(applied) < int(probe.Index) || applied[probe.Index-1].Term != probe.Term {
+			return false
+		}
+	}
+	return true
+}

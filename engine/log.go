@@ -1,0 +1,130 @@
+package engine
+
+import "sort"
+
+// log is the replicated log above base, with the configurations that it holds.
+//
+// Entries that were handed out in an action or a message stay as they are for ever. Two habits keep that true:
+// every slice that leaves has its capacity cut to its length, and truncation moves what is left to a new array,
+// so that an append never writes where an earlier slice can look. Growth beyond all handed-out lengths is free
+// to use the same array.
+//
+// Invariant: entries[i].Index == base.Index+1+i; terms never fall; configurations ascends by index.
+type log struct {
+	base           Position
+	entries        []Entry
+	configurations []configurationAt
+}
+
+// configurationAt is a decoded configuration entry, or at the base the membership of the snapshot.
+type configurationAt struct {
+	index Index
+	Configuration
+}
+
+func (l *log) lastIndex() Index { return l.base.Index + Index(len(l.entries)) }
+
+func (l *log) last() Position {
+	if len(l.entries) == 0 {
+		return l.base
+	}
+	return l.entries[len(l.entries)-1].Position()
+}
+
+// term returns the term at index; known is false below the base and beyond the end.
+func (l *log) term(index Index) (term Term, known bool) {
+	switch {
+	case index == l.base.Index:
+		return l.base.Term, true
+	case index < l.base.Index || index > l.lastIndex():
+		return 0, false
+	}
+	return l.entries[index-l.base.Index-1].Term, true
+}
+
+// position returns the position at an index between the base and the end.
+func (l *log) position(index Index) Position {
+	term, _ := l.term(index)
+	return Position{Term: term, Index: index}
+}
+
+// slice returns the entries first..last, which the log must hold.
+func (l *log) slice(first, last Index) []Entry {
+	low, high := first-l.base.Index-1, last-l.base.Index
+	return l.entries[low:high:high]
+}
+
+// bounded returns the entries from first on, at most limit of them and at most size bytes, but at least one if
+// there is any. It also returns their size.
+func (l *log) bounded(first, last Index, limit, size int) ([]Entry, int) {
+	if first > last {
+		return nil, 0
+	}
+	from := l.entries[first-l.base.Index-1 : last-l.base.Index]
+	from = from[:min(len(from), limit)]
+	total := 0
+	for i := range from {
+		n := from[i].Size()
+		if i > 0 && total+n > size {
+			return from[:i:i], total
+		}
+		total += n
+	}
+	return from[:len(from):len(from)], total
+}
+
+// append adds entries that follow the end. Configurations among them are registered by the caller.
+func (l *log) append(entries ...Entry) { l.entries = append(l.entries, entries...) }
+
+// truncate removes first and everything behind it, configurations included. The rest moves to a new array.
+func (l *log) truncate(first Index) {
+	keep := l.entries[:first-l.base.Index-1]
+	l.entries = append(make([]Entry, 0, len(keep)+len(keep)/4+16), keep...)
+	for n := len(l.configurations); n > 0 && l.configurations[n-1].index >= first; n-- {
+		l.configurations = l.configurations[:n-1]
+	}
+}
+
+// configuration returns the newest configuration, committed or not: a configuration is in force from the moment
+// it is in the log (dissertation §4.1). A log without one gives an empty membership.
+func (l *log) configuration() configurationAt {
+	if n := len(l.configurations); n > 0 {
+		return l.configurations[n-1]
+	}
+	return configurationAt{}
+}
+
+// previousConfiguration returns the one before the newest.
+func (l *log) previousConfiguration() configurationAt {
+	if n := len(l.configurations); n > 1 {
+		return l.configurations[n-2]
+	}
+	return configurationAt{}
+}
+
+// firstOfTerm returns the lowest index above the base whose entry has at least the given term, or the index
+// after the end. Terms never fall along a log, so it is found by halving.
+func (l *log) firstOfTerm(term Term) Index {
+	n := sort.Search(len(l.entries), func(i int) bool { return l.entries[i].Term >= term })
+	return l.base.Index + 1 + Index(n)
+}
+
+// lastUpToTerm returns the highest index, at most limit, whose entry has at most the given term. It is the base
+// when there is none above it.
+func (l *log) lastUpToTerm(term Term, limit Index) Index {
+	return min(l.firstOfTerm(term+1)-1, limit)
+}
+
+// divergence returns how many of the entries, which follow prev, the log already holds: they need no writing.
+func (l *log) divergence(entries []Entry) int {
+	for i := range entries {
+		term, known := l.term(entries[i].Index)
+		if !known && entries[i].Index < l.base.Index {
+			continue
+		}
+		if !known || term != entries[i].Term {
+			return i
+		}
+	}
+	return len(entries)
+}

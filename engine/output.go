@@ -1,0 +1,95 @@
+package engine
+
+// output collects the actions of one Step. Actions live in slabs that the next Step uses again, so that after a
+// while a Step allocates nothing but the messages it sends.
+type output struct {
+	actions    []Action
+	states     slab[PersistHardState]
+	writes     slab[PersistLogEntries]
+	sends      slab[Send]
+	applies    slab[Apply]
+	accepts    slab[ProposalAccepted]
+	redirects  slab[Redirect]
+	rejections slab[ProposalRejected]
+}
+
+// slab hands out values of one type that are all taken back at once.
+type slab[T any] struct {
+	items []*T
+	used  int
+}
+
+// put returns a pointer to a copy of item, valid until reset.
+func (s *slab[T]) put(item T) *T {
+	if s.used == len(s.items) {
+		s.items = append(s.items, new(T))
+	}
+	p := s.items[s.used]
+	*p = item
+	s.used++
+	return p
+}
+
+// reset takes back what was handed out, and drops what that pointed to.
+func (s *slab[T]) reset() {
+	var zero T
+	for _, p := range s.items[:s.used] {
+		*p = zero
+	}
+	s.used = 0
+}
+
+func (o *output) reset() {
+	clear(o.actions)
+	o.actions = o.actions[:0]
+	o.states.reset()
+	o.writes.reset()
+	o.sends.reset()
+	o.applies.reset()
+	o.accepts.reset()
+	o.redirects.reset()
+	o.rejections.reset()
+}
+
+func (o *output) add(a Action) { o.actions = append(o.actions, a) }
+
+// saveState asks the host to make term and vote durable if they changed since it was last asked.
+func (e *Engine) saveState() {
+	if e.state == e.saved {
+		return
+	}
+	e.saved = e.state
+	seq := e.disk.writeState(e.now)
+	e.out.add(e.out.states.put(PersistHardState{Seq: seq, State: e.state}))
+}
+
+// saveEntries asks the host to replace the durable log from the first of the entries on.
+func (e *Engine) saveEntries(entries []Entry) {
+	e.saveState()
+	seq := e.disk.writeEntries(entries[0].Index, entries[len(entries)-1].Index, e.now)
+	e.out.add(e.out.writes.put(PersistLogEntries{Seq: seq, Entries: entries}))
+}
+
+// sendNow sends what promises nothing that a crash could take back (dissertation §3.8 asks for durability only
+// of what an answer rests on): a leader's appends and heartbeats, refusals, pre-votes, heartbeat answers.
+func (e *Engine) sendNow(to NodeID, m Message) {
+	e.saveState()
+	e.out.add(e.out.sends.put(Send{To: to, Message: m}))
+}
+
+// sendDurable sends a promise, once every write before it is durable: a request for votes, a granted vote, an
+// acknowledgement.
+func (e *Engine) sendDurable(to NodeID, m Message) {
+	e.saveState()
+	e.out.add(e.out.sends.put(Send{To: to, Wait: true, Message: m}))
+}
+
+// stop ends this node with the evidence.
+func (e *Engine) stop(err error) {
+	if e.tracing {
+		e.tracef("%v stops: %v", e.cfg.ID, err)
+	}
+	e.saveState()
+	e.out.add(&Fatal{Err: err})
+	e.fatal = true
+}

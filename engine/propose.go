@@ -1,0 +1,60 @@
+package engine
+
+// propose appends commands if this node leads, all or none, and starts to replicate them while its own disk
+// writes (dissertation §10.2.1).
+func (e *Engine) propose(id ProposalID, commands ...[]byte) {
+	if e.role != Leader {
+		e.redirect(id)
+		return
+	}
+	if reason := e.whyNotPropose(commands); reason != 0 {
+		if e.tracing {
+			e.tracef("%v refuses a proposal of %d commands: %v", e.cfg.ID, len(commands), reason)
+		}
+		e.out.add(e.out.rejections.put(ProposalRejected{ID: id, Reason: reason}))
+		return
+	}
+	first := e.log.lastIndex() + 1
+	e.out.add(e.out.accepts.put(ProposalAccepted{ID: id, First: first, Term: e.state.Term, Count: len(commands)}))
+	if len(commands) == 0 {
+		return
+	}
+	for i, command := range commands {
+		entry := Entry{Term: e.state.Term, Index: first + Index(i), Kind: EntryCommand, Data: command}
+		e.unapplied += entry.Size()
+		e.log.entries = append(e.log.entries, entry)
+	}
+	e.metrics.EntriesAppended += uint64(len(commands))
+	e.saveEntries(e.log.slice(first, e.log.lastIndex()))
+	e.replicate()
+}
+
+func (e *Engine) redirect(id ProposalID) {
+	leader, _ := e.Membership().Lookup(e.leader)
+	if e.tracing {
+		e.tracef("%v does not lead and redirects a proposal to %v", e.cfg.ID, e.leader)
+	}
+	e.out.add(e.out.redirects.put(Redirect{ID: id, Leader: e.leader, Address: leader.Address}))
+}
+
+// whyNotPropose says why a leader refuses; zero when it does not.
+func (e *Engine) whyNotPropose(commands [][]byte) RejectReason {
+	for _, command := range commands {
+		if len(command) > e.cfg.MaxCommandBytes {
+			return RejectTooLarge
+		}
+	}
+	if e.unapplied > e.cfg.MaxUnappliedBytes {
+		return RejectBusy
+	}
+	return 0
+}
+
+// appendOwn appends an entry of the leader at the end of its log.
+func (e *Engine) appendOwn(entry Entry, configurations ...configurationAt) {
+	entry.Term, entry.Index = e.state.Term, e.log.lastIndex()+1
+	if e.tracing {
+		e.tracef("%v appends %v %v", e.cfg.ID, entry.Position(), entry.Kind)
+	}
+	e.addToLog([]Entry{entry}, configurations)
+}

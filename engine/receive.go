@@ -1,0 +1,63 @@
+package engine
+
+// receive takes one message in. Messages from nodes outside of the configuration are not dropped: a joiner, or
+// a follower that missed a change, must accept its leader.
+func (e *Engine) receive(from Peer, message Message) {
+	if message == nil || from.ID == 0 || from.ID == e.cfg.ID {
+		return
+	}
+	e.meet(from)
+	switch m := message.(type) {
+	case *RequestPreVote:
+		e.recvRequestPreVote(from, m)
+	case *RequestPreVoteResponse:
+		e.recvRequestPreVoteResponse(from, m)
+	case *RequestVote:
+		e.recvRequestVote(from, m)
+	case *RequestVoteResponse:
+		if e.currentAnswer(m.Term) {
+			e.recvRequestVoteResponse(from, m)
+		}
+	case *AppendEntries:
+		e.recvAppendEntries(from, m)
+	case *AppendEntriesResponse:
+		if e.currentAnswer(m.Term) {
+			e.recvAppendEntriesResponse(from, m)
+		}
+	case *Heartbeat:
+		e.recvHeartbeat(from, m)
+	case *HeartbeatResponse:
+		if e.currentAnswer(m.Term) {
+			e.recvHeartbeatResponse(from, m)
+		}
+	case *TimeoutNow:
+		e.recvTimeoutNow(from, m)
+	}
+}
+
+// currentAnswer adopts the term of an answer if it is later than ours, and reports whether the answer speaks
+// for the term that we are in and were in when we asked (dissertation §3.3).
+func (e *Engine) currentAnswer(term Term) bool {
+	if term > e.state.Term {
+		e.adoptTerm(term)
+		return false
+	}
+	return term == e.state.Term
+}
+
+// acceptLeader takes a request of the leader of the given term and reports whether that is the current one, in
+// which case it was heard. An older one is to be answered with our term.
+func (e *Engine) acceptLeader(from Peer, term Term) bool {
+	if term < e.state.Term || term == 0 {
+		return false
+	}
+	if term > e.state.Term {
+		e.adoptTerm(term)
+	}
+	if e.role == Leader {
+		e.stop(&TwoLeadersError{Node: e.cfg.ID, Other: from, Term: term})
+		return true
+	}
+	e.heard(from.ID)
+	return true
+}

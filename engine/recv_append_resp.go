@@ -1,0 +1,96 @@
+package engine
+
+// recvAppendEntriesResponse learns how far a follower's log is ours.
+func (e *Engine) recvAppendEntriesResponse(from Peer, m *AppendEntriesResponse) {
+	p := e.follower(from.ID)
+	switch {
+	case e.role != Leader || p == nil:
+		return
+	case !p.is(from.Incarnation):
+		if e.tracing {
+			e.tracef("%v does not count the answer of %v: its configuration names another incarnation", e.cfg.ID, from)
+		}
+	case p.state == dataLost:
+		return
+	case m.Accepted:
+		e.appendAccepted(p, m)
+	default:
+		e.appendRejected(p, m)
+	}
+}
+
+// appendAccepted moves match and, once the logs have met, lets appends follow each other.
+func (e *Engine) appendAccepted(p *progress, m *AppendEntriesResponse) {
+	if m.Match > e.log.lastIndex() {
+		if e.tracing {
+			e.tracef("%v ignores that %v acknowledges %d, beyond %v", e.cfg.ID, p.ID, m.Match, e.log.last())
+		}
+		return
+	}
+	// While probing, next moves only when the entries sent from there on arrived, or when there are none. An
+	// empty probe that is accepted shows where the logs meet; the entries follow, still one append at a time, so
+	// that a follower that takes none just now is not sent a window full.
+	advances := m.Match >= p.next || m.Match == e.log.lastIndex()
+	p.acknowledge(m.Match, e.sendNumber)
+	if m.Number == p.probe.number {
+		p.probe = probeAppend{}
+	}
+	if p.state == probing && advances {
+		p.replicate()
+		if e.tracing {
+			e.tracef("%v replicates to %v from %d on", e.cfg.ID, p.ID, p.next)
+		}
+	}
+	e.advanceCommit()
+	e.replicateTo(p)
+	e.announceCommitTo(p)
+}
+
+// appendRejected steps back to where the logs may meet. What is stale is told by number: a rejection of a
+// message from before the last step back, or of a term that is over, moves nothing.
+func (e *Engine) appendRejected(p *progress, m *AppendEntriesResponse) {
+	if m.Number <= p.rewindNumber || m.Number > e.sendNumber {
+		return
+	}
+	if p.provesLoss(m) {
+		e.lostData(p, m)
+		return
+	}
+	next := e.nextAfter(p, m)
+	if e.tracing {
+		e.tracef("%v steps back to %d for %v, which reports %v", e.cfg.ID, next, p.ID, m.Conflict)
+	}
+	p.rewind(next, e.sendNumber)
+	e.replicateTo(p)
+}
+
+// nextAfter finds the next entry to try from a rejection, in O(terms) rounds (dissertation §3.5). Reported is
+// the term of the follower's entry at the index that was probed and where that term begins. If we have entries
+// of this term at or above that index, the logs may meet at our last one; otherwise they part before it, and
+// also before all of ours that have a later term.
+func (e *Engine) nextAfter(p *progress, m *AppendEntriesResponse) Index {
+	highest := p.next - 1
+	if m.Number == p.probe.number {
+		highest = min(highest, p.probe.prev)
+	}
+	next := m.Conflict.Index
+	if m.Conflict.Term != 0 {
+		last := e.log.lastUpToTerm(m.Conflict.Term, highest)
+		if term, _ := e.log.term(last); term == m.Conflict.Term && last >= next {
+			next = last + 1
+		} else {
+			next = min(next, last+1)
+		}
+	}
+	return max(min(next, highest), p.match+1, e.log.base.Index+1)
+}
+
+// lostData stops believing a member that forgot what it had acknowledged.
+func (e *Engine) lostData(p *progress, m *AppendEntriesResponse) {
+	if e.tracing {
+		e.tracef("%v finds that %v lost data: it had acknowledged %d and reports %v", e.cfg.ID, p.ID, p.match, m.Conflict)
+	}
+	p.forgetInflight()
+	p.state = dataLost
+	e.out.add(&PeerLostData{Peer: Peer{ID: p.ID, Incarnation: p.Incarnation}, Match: p.match, Claimed: m.Conflict})
+}

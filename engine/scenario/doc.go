@@ -1,0 +1,53 @@
+// Package scenario runs a whole cluster of engines in one goroutine, one event at a time, and tells what happens
+// in words. It is the host of the golden scenarios in engine/testdata/scenarios and of the randomised cluster
+// test, and models what a host owes to its engines:
+//
+//   - a disk a node: a queue of Persist actions, in order, each durable only when it is synced; a message that
+//     must wait stands in the same queue; a crash loses the queue, and a restart finds what was durable;
+//   - a network of one-way links that deliver, lose, repeat and reorder only when told to;
+//   - a state machine a node that applies when told to;
+//   - one clock for all.
+//
+// By default disks and machines answer at once and nothing is delivered by itself.
+//
+// # The language
+//
+// A scenario is a list of commands, one a line, each with the output that it must have ([Script.Execute]):
+//
+//	new-cluster n1 n2 n3          founders with empty disks; "unmet" at the end: no handshakes yet
+//	join n4                       a node with an empty disk and no membership
+//	meet n1 n2 …                  handshakes between all these nodes
+//
+//	tick n1 3                     three ticks of one node; "all" for every node; the clock moves along
+//	advance 100ms                 the clock moves, nobody ticks
+//	campaign n1                   ticks of n1 alone until it campaigns
+//	elect n1                      campaign and stabilise, told in one line
+//	propose n1 x y                one proposal with these commands
+//	propose-bytes n1 100          one command of so many bytes
+//	write n1 20                   twenty proposals of one command, told in one line
+//
+//	deliver n1->n2                what is on the link now, in order; "deliver" alone: on all links
+//	deliver n1->n2 2              at most so many
+//	deliver n1->n2 Heartbeat      only messages of this type
+//	drop, duplicate               with the same arguments
+//	reorder n1->n2                the newest message of the link first
+//	messages                      everything on its way
+//	partition n1 | n2 n3          links between the groups lose everything, what is on its way included
+//	cut n1->n2                    one direction only
+//	heal                          all links work again; nodes shake hands again
+//	stabilise                     deliver until nothing is on its way
+//
+//	stall-disk n1, resume-disk n1 the queue holds everything; resume syncs it
+//	persist n1 2                  syncs the two oldest writes; without a number everything
+//	stall-apply n1, resume-apply n1, apply n1 2
+//	crash n1                      memory and undurable writes are lost; "keep=1": the oldest write survives
+//	restart n1                    from what the disk holds
+//	wipe n1 founder               crash, empty disk, a new incarnation that founds the cluster again; or "joiner"
+//	lose n1 3                     crash, and the disk has forgotten the entries from 3 on, synced or not; Raft
+//	                              promises nothing about that, so the checkers are dismissed
+//
+//	status, log                   what every node believes, what every log holds
+//
+// "quiet" before a command drops what it tells, errors excepted. Positions print as term/index, nodes as n1,
+// ranges as 3/15..17.
+package scenario

@@ -1,0 +1,174 @@
+package scenario
+
+import "github.com/yggr-go/yggr/engine"
+
+// node is one process and its directory.
+type node struct {
+	peer     engine.Peer
+	engine   *engine.Engine // nil: not running
+	disk     disk
+	machine  machine
+	fatal    error         // why the engine stopped this node
+	reported []engine.Peer // whom this node has seen to have lost data
+}
+
+// machine is a state machine that only remembers.
+type machine struct {
+	waiting []engine.Entry // handed over, not applied
+	applied []engine.Entry
+	stalled bool
+}
+
+// reincarnate gives the node an identity that it never had: n3 in its second life is 0302, in hexadecimal.
+func (n *node) reincarnate() {
+	if n.peer.Incarnation == 0 {
+		n.peer.Incarnation = engine.Incarnation(n.peer.ID) << 8
+	}
+	n.peer.Incarnation++
+}
+
+// handle gives a node an event and does all that follows from it on the node itself.
+func (c *Cluster) handle(n *node, event engine.Event) {
+	c.step(n, event)
+	c.settle(n)
+}
+
+// settle lets disk and machine answer until they have nothing to say, unless they are stalled.
+func (c *Cluster) settle(n *node) {
+	for n.engine != nil && c.err == nil {
+		switch {
+		case !n.disk.stalled && len(n.disk.queue) > 0:
+			c.sync(n, n.disk.writes())
+		case !n.machine.stalled && len(n.machine.waiting) > 0:
+			c.apply(n, len(n.machine.waiting))
+		default:
+			return
+		}
+	}
+}
+
+func (c *Cluster) step(n *node, event engine.Event) {
+	if c.err != nil || n.engine == nil {
+		return
+	}
+	actions := n.engine.Step(event)
+	n.engine.CheckInvariants()
+	status := n.engine.Status()
+	c.fail(c.options.Observer.Stepped(n.peer.ID, event, actions, status))
+	for _, action := range actions {
+		c.carryOut(n, action, status.Commit)
+	}
+}
+
+// carryOut does what the engine asks. Nothing here calls the engine: its actions are valid until the next Step.
+func (c *Cluster) carryOut(n *node, action engine.Action, commit engine.Index) {
+	if n.engine == nil || c.err != nil {
+		return
+	}
+	switch a := action.(type) {
+	case *engine.PersistHardState:
+		state := a.State
+		c.enqueue(n, queued{seq: a.Seq, state: &state, commit: commit})
+	case *engine.PersistLogEntries:
+		c.enqueue(n, queued{seq: a.Seq, entries: a.Entries, commit: commit})
+	case *engine.Send:
+		c.send(n, a)
+	case *engine.Apply:
+		c.tell("  %v hands %s to the state machine", n.peer.ID, entriesText(a.Entries))
+		n.machine.waiting = append(n.machine.waiting, a.Entries...)
+	case *engine.ProposalAccepted:
+		answer := *a
+		c.answer(a.ID, &answer)
+	case *engine.Redirect:
+		answer := *a
+		c.answer(a.ID, &answer)
+	case *engine.ProposalRejected:
+		answer := *a
+		c.answer(a.ID, &answer)
+	case *engine.PeerLostData:
+		c.tell("  %v reports that %v lost data: it had acknowledged %d and now conflicts at %v", n.peer.ID, a.Peer.ID, a.Match, a.Claimed)
+		n.reported = append(n.reported, a.Peer)
+	case *engine.Fatal:
+		c.stop(n, a.Err)
+	}
+}
+
+func (c *Cluster) enqueue(n *node, q queued) {
+	c.tell("  %v writes %s", n.peer.ID, writeText(q))
+	n.disk.queue = append(n.disk.queue, q)
+}
+
+func (c *Cluster) send(n *node, s *engine.Send) {
+	e := envelope{from: n.peer, to: s.To, message: s.Message}
+	if s.Wait && len(n.disk.queue) > 0 {
+		if n.disk.stalled {
+			c.tell("  waits for the disk: %s", envelopeText(e))
+		}
+		n.disk.queue = append(n.disk.queue, queued{message: e})
+		return
+	}
+	c.leave(n, e)
+}
+
+// leave hands a message to the network.
+func (c *Cluster) leave(n *node, e envelope) {
+	c.fail(c.options.Observer.Left(n.peer.ID, e.to, e.message))
+	if c.network.send(e) {
+		c.tell("  sends %s", envelopeText(e))
+	} else {
+		c.tell("  sends %s, lost", envelopeText(e))
+	}
+}
+
+// answer keeps a copy of the answer to a proposal: actions are valid until the next Step only.
+func (c *Cluster) answer(id engine.ProposalID, answer engine.Action) {
+	c.tell("  answers the client: %s", answerText(answer))
+	c.answers[id] = answer
+}
+
+// sync makes the oldest count writes durable, lets go the messages that waited for them only, and tells the
+// engine.
+func (c *Cluster) sync(n *node, count int) {
+	var last engine.Seq
+	for {
+		q, ok := n.disk.next(count > 0)
+		if !ok {
+			break
+		}
+		if q.seq == 0 {
+			c.leave(n, q.message)
+			continue
+		}
+		count--
+		last = q.seq
+		n.disk.content.perform(q)
+		c.options.Observer.Durable(n.peer.ID, q.seq)
+	}
+	if last != 0 {
+		if n.disk.stalled {
+			c.tell("  %v is durable up to write #%d", n.peer.ID, last)
+		}
+		c.step(n, &engine.Persisted{Now: c.now, Seq: last})
+	}
+}
+
+// apply lets the machine apply the oldest count entries it was handed, and tells the engine.
+func (c *Cluster) apply(n *node, count int) {
+	done := n.machine.waiting[:count]
+	n.machine.waiting = n.machine.waiting[count:]
+	n.machine.applied = append(n.machine.applied, done...)
+	c.step(n, &engine.Applied{Now: c.now, Index: done[count-1].Index})
+}
+
+// stop ends a node that its engine declared beyond repair. Nothing leaves any more.
+func (c *Cluster) stop(n *node, err error) {
+	c.tell("  %v stops for good: %v", n.peer.ID, err)
+	n.fatal = err
+	c.end(n, 0)
+}
+
+func (c *Cluster) end(n *node, keep int) {
+	n.engine = nil
+	n.disk.crash(keep)
+	c.options.Observer.Crashed(n.peer.ID)
+}

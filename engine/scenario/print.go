@@ -1,0 +1,188 @@
+package scenario
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/yggr-go/yggr/engine"
+)
+
+// entriesText names entries by ranges of one term: 2/4..6 3/7.
+func entriesText(entries []engine.Entry) string {
+	var ranges []string
+	for start := 0; start < len(entries); {
+		end := start
+		for end+1 < len(entries) && entries[end+1].Term == entries[start].Term {
+			end++
+		}
+		ranges = append(ranges, rangeText(entries[start].Position(), entries[end].Index))
+		start = end + 1
+	}
+	return strings.Join(ranges, " ")
+}
+
+func rangeText(first engine.Position, last engine.Index) string {
+	if first.Index == last {
+		return first.String()
+	}
+	return fmt.Sprintf("%v..%d", first, last)
+}
+
+// writeText tells a Persist action.
+func writeText(q queued) string {
+	if q.state == nil {
+		return fmt.Sprintf("#%d: %s", q.seq, entriesText(q.entries))
+	}
+	if q.state.Vote == 0 {
+		return fmt.Sprintf("#%d: term %d", q.seq, q.state.Term)
+	}
+	return fmt.Sprintf("#%d: term %d, vote for %v", q.seq, q.state.Term, q.state.Vote)
+}
+
+func envelopeText(e envelope) string {
+	return fmt.Sprintf("%v->%v %s %s", e.from.ID, e.to, typeName(e.message), messageText(e.message))
+}
+
+// typeName is the name by which deliver, drop and duplicate choose messages.
+func typeName(m engine.Message) string {
+	return strings.TrimPrefix(fmt.Sprintf("%T", m), "*engine.")
+}
+
+// messageText tells the fields of a message that matter.
+func messageText(message engine.Message) string {
+	switch m := message.(type) {
+	case *engine.RequestPreVote:
+		return fmt.Sprintf("term %d, log ends at %v, round %d", m.Term, m.Last, m.Round)
+	case *engine.RequestPreVoteResponse:
+		return fmt.Sprintf("term %d, round %d, %s", m.Term, m.Round, verdict(m.Granted))
+	case *engine.RequestVote:
+		return fmt.Sprintf("term %d, log ends at %v%s", m.Term, m.Last, transferText(m.Transfer))
+	case *engine.RequestVoteResponse:
+		return fmt.Sprintf("term %d, %s", m.Term, verdict(m.Granted))
+	case *engine.AppendEntries:
+		return appendText(m)
+	case *engine.AppendEntriesResponse:
+		return appendResponseText(m)
+	case *engine.Heartbeat:
+		return fmt.Sprintf("#%d term %d, commit %d", m.Number, m.Term, m.Commit)
+	case *engine.HeartbeatResponse:
+		return fmt.Sprintf("#%d term %d", m.Number, m.Term)
+	case *engine.TimeoutNow:
+		return fmt.Sprintf("#%d term %d", m.Number, m.Term)
+	}
+	return fmt.Sprintf("%+v", message)
+}
+
+func verdict(granted bool) string {
+	if granted {
+		return "granted"
+	}
+	return "refused"
+}
+
+func transferText(transfer bool) string {
+	if transfer {
+		return ", transfer"
+	}
+	return ""
+}
+
+func appendText(m *engine.AppendEntries) string {
+	entries := "nothing"
+	if len(m.Entries) > 0 {
+		entries = entriesText(m.Entries)
+	}
+	return fmt.Sprintf("#%d term %d, after %v: %s, commit %d", m.Number, m.Term, m.Prev, entries, m.Commit)
+}
+
+func appendResponseText(m *engine.AppendEntriesResponse) string {
+	if m.Accepted {
+		return fmt.Sprintf("#%d term %d, match %d", m.Number, m.Term, m.Match)
+	}
+	if m.Conflict.Term == 0 {
+		return fmt.Sprintf("#%d term %d, rejected: the log ends before %d", m.Number, m.Term, m.Conflict.Index)
+	}
+	return fmt.Sprintf("#%d term %d, rejected: term %d stands there from %v on", m.Number, m.Term, m.Conflict.Term, m.Conflict.Index)
+}
+
+func answerText(answer engine.Action) string {
+	switch a := answer.(type) {
+	case *engine.ProposalAccepted:
+		first := engine.Position{Term: a.Term, Index: a.First}
+		return "accepted as " + rangeText(first, a.First+engine.Index(a.Count)-1)
+	case *engine.Redirect:
+		if a.Leader == 0 {
+			return "no leader known"
+		}
+		return fmt.Sprintf("go to %v at %s", a.Leader, a.Address)
+	case *engine.ProposalRejected:
+		return "refused, " + a.Reason.String()
+	}
+	return fmt.Sprintf("%T", answer)
+}
+
+// entryText shows one entry in a picture of a log.
+func entryText(e engine.Entry) string {
+	switch e.Kind {
+	case engine.EntryCommand:
+		if len(e.Data) > 16 {
+			return fmt.Sprintf("%v (%d bytes)", e.Position(), len(e.Data))
+		}
+		return fmt.Sprintf("%v %s", e.Position(), e.Data)
+	case engine.EntryConfiguration:
+		c, err := engine.DecodeConfiguration(e.Data)
+		if err != nil {
+			return fmt.Sprintf("%v (%v)", e.Position(), err)
+		}
+		return fmt.Sprintf("%v (%s)", e.Position(), configurationText(c))
+	}
+	return fmt.Sprintf("%v (%v)", e.Position(), e.Kind)
+}
+
+// configurationText names the change; of bindings, who is bound to which life.
+func configurationText(c engine.Configuration) string {
+	if c.Change != engine.ChangeBind {
+		return c.Change.String()
+	}
+	text := c.Change.String()
+	for _, member := range c.Membership.Members {
+		if member.Incarnation != 0 {
+			text += fmt.Sprintf(" %v@%x", member.ID, uint64(member.Incarnation))
+		}
+	}
+	return text
+}
+
+// logText is a log in one line. Runs of commands of one term are shortened to their ends.
+func logText(entries []engine.Entry) string {
+	var parts []string
+	for start := 0; start < len(entries); {
+		end := start
+		for end+1 < len(entries) && entries[start].Kind == engine.EntryCommand && entries[end+1].Kind == engine.EntryCommand &&
+			entries[end+1].Term == entries[start].Term {
+			end++
+		}
+		if end-start >= 4 {
+			parts = append(parts, entryText(entries[start]), "…", entryText(entries[end]))
+		} else {
+			for _, entry := range entries[start : end+1] {
+				parts = append(parts, entryText(entry))
+			}
+		}
+		start = end + 1
+	}
+	return strings.Join(parts, " · ")
+}
+
+func statusText(s engine.Status) string {
+	leader := "no leader known"
+	if s.Leader != 0 {
+		leader = "leader " + s.Leader.String()
+	}
+	return fmt.Sprintf("%v %v term %d, %s, log ends at %v, durable %d, commit %d, applied %d",
+		s.ID, s.Role, s.Term, leader, s.Last, s.Durable, s.Commit, s.Applied)
+}
+
+func followerText(f engine.FollowerStatus) string {
+	return fmt.Sprintf("  %v match %d, next %d, %s", f.ID, f.Match, f.Next, f.State)
+}

@@ -1,0 +1,249 @@
+package persistence
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/yggr-go/yggr/engine"
+)
+
+// Disk is the opened state of one node in a directory. It implements [Storage]; [Dir] makes it.
+type Disk struct {
+	dir       directory
+	identity  Identity
+	lock      io.Closer
+	log       *log
+	recovered map[Group]Recovered
+	count     counters
+	dead      error // why nothing is written any more
+}
+
+var _ Storage = (*Disk)(nil)
+
+func newDisk(d *Dir, id Identity) *Disk {
+	disk := &Disk{dir: d.dir, identity: id, recovered: map[Group]Recovered{}}
+	disk.log = &log{
+		dir: d.dir, identity: &disk.identity, groups: groupStates{}, options: d.options, count: &disk.count,
+	}
+	return disk
+}
+
+// prepareFounding makes everything of a new node's state under temporary names and makes it durable. The state does
+// not exist yet: whatever fails here may be tried again.
+func (d *Disk) prepareFounding(leftover []string, state engine.HardState, first []engine.Entry) error {
+	if err := d.dir.remove(leftover); err != nil {
+		return err
+	}
+	if err := d.writeFounding(state, first); err != nil {
+		return err
+	}
+	return d.dir.writeIdentity(d.identity)
+}
+
+// found brings a prepared state into being. From the moment the identity has its name the state exists, and Open
+// finishes what is left to do.
+func (d *Disk) found() error {
+	if err := d.dir.sync(); err != nil {
+		return err
+	}
+	if err := d.dir.switchTo(identityTmpName, identityName); err != nil {
+		return err
+	}
+	return d.nameFounding()
+}
+
+// foundingBatch holds what a new node begins with.
+func foundingBatch(state engine.HardState, first []engine.Entry) *Batch {
+	batch := &Batch{}
+	batch.SetHardState(0, state)
+	if len(first) > 0 {
+		batch.Append(0, first)
+	}
+	return batch
+}
+
+// writeFounding makes the first segment with the first batch in it.
+func (d *Disk) writeFounding(state engine.HardState, first []engine.Entry) error {
+	l := d.log
+	header := segmentHeader{
+		identity: d.identity, number: 1, useID: l.options.useID(), firstBatch: 1, size: l.options.segmentSize(),
+	}
+	batch := foundingBatch(state, first)
+	l.groups.of(0)
+	header.size = max(header.size, blockSize+alignUp(batchHeaderSize+l.groups.checkpointSize()+batch.payloadSize())+reservedTail)
+	file, err := l.makeFounding(header)
+	if err != nil {
+		return err
+	}
+	l.current = &segmentWriter{file: file, name: foundingName, header: header, offset: blockSize}
+	l.next = chain{number: 1}
+	d.recovered[0] = Recovered{HardState: state, Entries: first}
+	return l.append(batch.payloadSize(), batch.Len(), func(to []byte) ([]byte, error) { return l.groups.encode(to, batch) })
+}
+
+// nameFounding gives the first segment its name, as the last step of Create.
+func (d *Disk) nameFounding() error {
+	segment := d.log.current
+	d.log.current = nil
+	if err := segment.file.Close(); err != nil {
+		return err
+	}
+	segment.name = segmentName(1)
+	if err := d.dir.switchTo(foundingName, segment.name); err != nil {
+		return err
+	}
+	var err error
+	if segment.file, err = d.dir.fsys.Open(d.dir.join(segment.name)); err != nil {
+		return err
+	}
+	d.log.current, d.log.nextName = segment, 2
+	return nil
+}
+
+// resume takes the log up where recovery found its end. What recovery read may be in memory only, left there by a
+// process that was killed, perhaps after a sync that failed: so the last batch is written again in place, which
+// changes nothing on a disk that has it, and file and directory are synced. Every batch before it was synced before
+// it was written.
+func (d *Disk) resume(r *recovery, c contents) error {
+	last, err := r.lastBatch()
+	if err = errors.Join(err, r.close()); err != nil {
+		return err
+	}
+	file, err := d.dir.fsys.Open(d.dir.join(r.segments[r.tail.lastIn].name))
+	if err != nil {
+		return err // before anything was written: nothing is poisoned
+	}
+	if _, err = file.WriteAt(last, r.tail.lastAt); err == nil {
+		err = file.Sync()
+	}
+	d.count.synced(int64(len(last)))
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = d.tidy(r, c)
+	}
+	if err == nil {
+		err = d.takeUp(r)
+	}
+	if err != nil {
+		return d.dir.poison(err)
+	}
+	return nil
+}
+
+// tidy makes the names durable that recovery found, and finishes or removes what was interrupted.
+func (d *Disk) tidy(r *recovery, c contents) error {
+	if err := d.dir.fsys.MkdirAll(d.dir.path); err != nil {
+		return err
+	}
+	if founding := r.segments[0]; founding.name == foundingName {
+		founding.name = segmentName(1)
+		if err := d.dir.rename(foundingName, founding.name); err != nil {
+			return err
+		}
+	}
+	if err := d.dir.sync(); err != nil {
+		return err
+	}
+	return d.dir.remove(append(c.leftover, r.unused...))
+}
+
+// takeUp opens the last segment for writing and proves the last batch.
+func (d *Disk) takeUp(r *recovery) error {
+	l, t := d.log, r.tail
+	segment := r.segments[t.segment]
+	file, err := d.dir.fsys.Open(d.dir.join(segment.name))
+	if err != nil {
+		return err
+	}
+	l.current = &segmentWriter{file: file, name: segment.name, header: segment.header, offset: t.offset}
+	l.next, l.proven = t.next, t.empty
+	l.nextName = segment.header.number + 1
+	for _, s := range r.segments {
+		if n, ok := segmentNumber(s.name); ok {
+			l.nextName = max(l.nextName, n+1)
+		}
+	}
+	if err := l.prove(); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	return nil
+}
+
+// Identity implements [Storage].
+func (d *Disk) Identity() Identity { return d.identity }
+
+// PinCluster implements [Storage].
+func (d *Disk) PinCluster(id engine.ClusterID) error {
+	if d.dead != nil {
+		return d.dead
+	}
+	change, err := d.identity.checkPin(id)
+	if err != nil || !change {
+		return err
+	}
+	pinned := d.identity
+	pinned.Cluster = id
+	if err := d.dir.writeIdentity(pinned); err != nil {
+		return d.fail(err)
+	}
+	if err := d.dir.switchTo(identityTmpName, identityName); err != nil {
+		return d.fail(err)
+	}
+	d.identity = pinned
+	return nil
+}
+
+// Recovered implements [Storage].
+func (d *Disk) Recovered(group Group) Recovered {
+	r := d.recovered[group]
+	delete(d.recovered, group)
+	return r
+}
+
+// Write implements [Storage]. It encodes the batch into one buffer, writes it with one call and syncs once. When the
+// segment is full it goes on in the next one first. A batch without records writes what proves that the last one was
+// durable, if that is not proven yet.
+func (d *Disk) Write(batch *Batch) error {
+	if d.dead != nil {
+		return d.dead
+	}
+	if batch.Len() == 0 {
+		return d.fail(d.log.prove())
+	}
+	return d.fail(d.log.append(batch.payloadSize(), batch.Len(), func(to []byte) ([]byte, error) {
+		return d.log.groups.encode(to, batch)
+	}))
+}
+
+// fail ends the storage's life if there is an error.
+func (d *Disk) fail(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrInvalidBatch):
+		d.dead = fmt.Errorf("%w (%s)", err, d.dir.path)
+	default:
+		d.dead = d.dir.poison(err)
+	}
+	return d.dead
+}
+
+// Metrics implements [Storage].
+func (d *Disk) Metrics() Metrics { return d.count.metrics() }
+
+// Close implements [Storage]. Closing again does nothing.
+func (d *Disk) Close() error {
+	if d.lock == nil {
+		return nil
+	}
+	var err error
+	if d.dead == nil {
+		err = d.fail(d.log.prove())
+	}
+	err = errors.Join(err, d.log.close(), d.lock.Close())
+	d.lock, d.recovered = nil, nil
+	if d.dead == nil {
+		d.dead = fmt.Errorf("%w: %s", ErrClosed, d.dir.path)
+	}
+	return err
+}

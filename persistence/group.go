@@ -1,0 +1,228 @@
+package persistence
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/yggr-go/yggr/engine"
+)
+
+// groupState is what the records of one group add up to, the entries themselves aside. It is what a checkpoint
+// holds. Writing and recovery go through the same methods, so nothing is written that recovery would refuse.
+//
+// Invariant: base.Index ≤ commit ≤ last.Index, and last.Term ≤ hard.Term, at the end of every batch.
+type groupState struct {
+	hard     engine.HardState
+	base     engine.Position // the log begins right after it
+	last     engine.Position // of the last entry; base when there is none
+	commit   engine.Index
+	snapshot snapshotName // what base came from; zero before the first snapshot
+}
+
+// snapshotName names a snapshot that a later record kind will switch to.
+type snapshotName struct {
+	id       uint64
+	position engine.Position
+}
+
+// fields lists the state in the order of a checkpoint record.
+func (s *groupState) fields() [checkpointSize / 8]uint64 {
+	return [...]uint64{
+		uint64(s.hard.Term), uint64(s.hard.Vote),
+		uint64(s.base.Term), uint64(s.base.Index),
+		uint64(s.last.Term), uint64(s.last.Index),
+		uint64(s.commit),
+		s.snapshot.id, uint64(s.snapshot.position.Term), uint64(s.snapshot.position.Index),
+	}
+}
+
+func groupStateOf(f [checkpointSize / 8]uint64) groupState {
+	position := func(term, index uint64) engine.Position {
+		return engine.Position{Term: engine.Term(term), Index: engine.Index(index)}
+	}
+	return groupState{
+		hard:     engine.HardState{Term: engine.Term(f[0]), Vote: engine.NodeID(f[1])},
+		base:     position(f[2], f[3]),
+		last:     position(f[4], f[5]),
+		commit:   engine.Index(f[6]),
+		snapshot: snapshotName{id: f[7], position: position(f[8], f[9])},
+	}
+}
+
+// setHardState refuses what would forget a term or change a vote (dissertation §3.6.2 rests on neither).
+func (s *groupState) setHardState(h engine.HardState) error {
+	if h.Term < s.hard.Term {
+		return fmt.Errorf("hard state of term %d after term %d", h.Term, s.hard.Term)
+	}
+	if h.Term == s.hard.Term && s.hard.Vote != 0 && h.Vote != s.hard.Vote {
+		return fmt.Errorf("vote of term %d changes from %v to %v", h.Term, s.hard.Vote, h.Vote)
+	}
+	s.hard = h
+	return nil
+}
+
+// replaceFrom takes entries that replace the log from the first of them on.
+func (s *groupState) replaceFrom(entries []engine.Entry) error {
+	if len(entries) == 0 {
+		return fmt.Errorf("record without entries")
+	}
+	first := entries[0]
+	switch {
+	case first.Index > s.last.Index+1:
+		return fmt.Errorf("entry %v leaves a gap after %v", first.Position(), s.last)
+	case first.Index <= s.base.Index:
+		return fmt.Errorf("entry %v lies below the log, which begins after %v", first.Position(), s.base)
+	case first.Index <= s.commit:
+		return fmt.Errorf("entry %v replaces what is committed up to %d", first.Position(), s.commit)
+	case first.Index == s.last.Index+1 && first.Term < s.last.Term, first.Term < s.base.Term:
+		return fmt.Errorf("entry %v after term %d", first.Position(), max(s.last.Term, s.base.Term))
+	}
+	if err := checkConsecutive(entries); err != nil {
+		return err
+	}
+	s.last = entries[len(entries)-1].Position()
+	return nil
+}
+
+// checkConsecutive holds entries to rising indexes and terms that never fall.
+func checkConsecutive(entries []engine.Entry) error {
+	for i := 1; i < len(entries); i++ {
+		before, e := &entries[i-1], &entries[i]
+		if e.Index != before.Index+1 || e.Term < before.Term {
+			return fmt.Errorf("entry %v after entry %v", e.Position(), before.Position())
+		}
+	}
+	return nil
+}
+
+// setCommit takes a commit index; an older one changes nothing.
+func (s *groupState) setCommit(commit engine.Index) { s.commit = max(s.commit, commit) }
+
+// check holds what must be true when a batch is complete.
+func (s *groupState) check() error {
+	if s.last.Term > s.hard.Term {
+		return fmt.Errorf("log ends at %v, beyond the current term %d", s.last, s.hard.Term)
+	}
+	if s.commit > s.last.Index || s.commit < s.base.Index {
+		return fmt.Errorf("commit index %d outside of the log %v..%v", s.commit, s.base, s.last)
+	}
+	return nil
+}
+
+// apply takes a caller's record.
+func (s *groupState) apply(r *record) error {
+	switch r.kind {
+	case recordEntries:
+		return s.replaceFrom(r.entries)
+	case recordHardState:
+		return s.setHardState(r.state)
+	}
+	s.setCommit(r.commit)
+	return nil
+}
+
+// groupStates is the state of every group that has one.
+type groupStates map[Group]*groupState
+
+// of returns the state of the group, a new one if it has none.
+func (all groupStates) of(group Group) *groupState {
+	s, ok := all[group]
+	if !ok {
+		s = &groupState{}
+		all[group] = s
+	}
+	return s
+}
+
+// checkpointSize returns what a checkpoint of every group takes, in bytes.
+func (all groupStates) checkpointSize() int64 {
+	return int64(len(all)) * (recordHeaderSize + checkpointSize)
+}
+
+// appendCheckpoints encodes a checkpoint of every group, in the order of their numbers.
+func (all groupStates) appendCheckpoints(to []byte) []byte {
+	for _, group := range slices.Sorted(maps.Keys(all)) {
+		to = appendCheckpoint(to, group, all[group])
+	}
+	return to
+}
+
+// encode appends the batch's records, each checked against what came before it and applied.
+func (all groupStates) encode(to []byte, batch *Batch) ([]byte, error) {
+	for i := range batch.records {
+		r := &batch.records[i]
+		if err := all.of(r.group).apply(r); err != nil {
+			return to, fmt.Errorf("%w: group %d: %w", ErrInvalidBatch, r.group, err)
+		}
+		to = appendRecord(to, r)
+	}
+	return to, all.check(batch)
+}
+
+// checkFounding judges what a new node would begin with.
+func (all groupStates) checkFounding(state engine.HardState, first []engine.Entry) error {
+	_, err := all.encode(nil, foundingBatch(state, first))
+	return err
+}
+
+// check holds the groups of a batch to what must be true when it is complete.
+func (all groupStates) check(batch *Batch) error {
+	for i := range batch.records {
+		group := batch.records[i].group
+		if err := all[group].check(); err != nil {
+			return fmt.Errorf("%w: group %d: %w", ErrInvalidBatch, group, err)
+		}
+	}
+	return nil
+}
+
+// groupLog is a group's state with its entries.
+//
+// Invariant: entries are consecutive from first. Entries between base and first were written before the oldest
+// segment that is left; at the end of recovery there may be none.
+type groupLog struct {
+	groupState
+	first   engine.Index // of entries[0], or of the entry that would be it
+	entries []engine.Entry
+}
+
+func newGroupLog(s groupState) *groupLog { return &groupLog{groupState: s, first: s.last.Index + 1} }
+
+// apply takes a caller's record.
+func (g *groupLog) apply(r *record) error {
+	if r.kind == recordEntries {
+		return g.replaceFrom(r.entries)
+	}
+	return g.groupState.apply(r)
+}
+
+// replaceFrom voids the entries from entries[0].Index on and appends entries. It keeps no reference to the slice.
+func (g *groupLog) replaceFrom(entries []engine.Entry) error {
+	if err := g.groupState.replaceFrom(entries); err != nil {
+		return err
+	}
+	if from := entries[0].Index; from < g.first {
+		g.first, g.entries = from, g.entries[:0]
+	} else {
+		g.entries = g.entries[:from-g.first]
+	}
+	g.entries = append(g.entries, entries...)
+	return nil
+}
+
+// recovered checks the whole and hands it over.
+func (g *groupLog) recovered() (Recovered, error) {
+	if g.first > g.base.Index+1 {
+		return Recovered{}, fmt.Errorf("entries %d..%d are missing", g.base.Index+1, g.first-1)
+	}
+	below := min(int(g.base.Index+1-g.first), len(g.entries))
+	entries := g.entries[below:]
+	if err := checkConsecutive(entries); err != nil {
+		return Recovered{}, err
+	}
+	if len(entries) > 0 && entries[0].Term < g.base.Term {
+		return Recovered{}, fmt.Errorf("entry %v after %v", entries[0].Position(), g.base)
+	}
+	return Recovered{HardState: g.hard, Base: g.base, Entries: slices.Clip(entries), Commit: g.commit}, g.check()
+}

@@ -1,0 +1,218 @@
+package persistence
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+)
+
+// log appends batches to the newest segment and goes on in a new one when it is full.
+//
+// Invariant: every batch before the one being written is durable.
+type log struct {
+	dir      directory
+	identity *Identity // for segment headers; the cluster id may be pinned while the log is open
+	groups   groupStates
+	options  Options
+	count    *counters
+
+	current  *segmentWriter
+	spare    *spare // the next segment, begun when the current one is half full; nil before
+	nextName uint64 // number for the name of the next segment file, above all that were seen
+	next     chain
+	proven   bool   // nothing stands between the last batch that says something and the proof of it
+	buffer   []byte // the batch being encoded; begins on a block of memory
+}
+
+// append makes a batch durable. What the records claim must have been checked and applied by encode, which appends
+// them to the buffer it is given.
+func (l *log) append(payload int64, records int, encode func([]byte) ([]byte, error)) error {
+	if payload > maxPayload {
+		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrInvalidBatch, payload, maxPayload)
+	}
+	if err := l.makeRoom(payload); err != nil {
+		return err
+	}
+	buffer, opened := l.begin(payload)
+	buffer, err := encode(buffer)
+	if err != nil {
+		return err
+	}
+	if err := l.finish(buffer, records+opened); err != nil {
+		return err
+	}
+	l.proven = false
+	l.count.batch(records)
+	return l.prepare()
+}
+
+// makeRoom sees to it that a batch with that much payload fits, if need be in a new segment.
+func (l *log) makeRoom(payload int64) error {
+	opening := l.groups.checkpointSize()
+	extent := alignUp(batchHeaderSize + payload)
+	if l.current.fresh() {
+		extent = alignUp(batchHeaderSize + opening + payload)
+	}
+	if l.current.fits(extent) {
+		return nil
+	}
+	return l.rotate(alignUp(batchHeaderSize + opening + payload))
+}
+
+// begin returns the buffer with room left for the batch header, and filled up to the caller's records: a segment's
+// first batch opens with a checkpoint of every group. It returns how many records that took.
+func (l *log) begin(payload int64) ([]byte, int) {
+	opening := int64(0)
+	if l.current.fresh() {
+		opening = l.groups.checkpointSize()
+	}
+	if need := alignUp(batchHeaderSize + opening + payload); int64(len(l.buffer)) < need {
+		l.buffer = alignedBuffer(max(2*int64(len(l.buffer)), need, 16*blockSize))
+	}
+	buffer := l.buffer[:batchHeaderSize]
+	if opening == 0 {
+		return buffer, 0
+	}
+	return l.groups.appendCheckpoints(buffer), len(l.groups)
+}
+
+// alignedBuffer returns memory that begins on a block, as devices like it best.
+func alignedBuffer(size int64) []byte {
+	raw := make([]byte, size+blockSize)
+	skip := (blockSize - int64(uintptr(unsafe.Pointer(unsafe.SliceData(raw)))%blockSize)) % blockSize
+	return raw[skip:][:size:size]
+}
+
+// finish completes the batch that was encoded into the buffer and makes it durable.
+func (l *log) finish(batch []byte, records int) error {
+	payload := batch[batchHeaderSize:]
+	header := batchHeader{
+		useID: l.current.header.useID, number: l.next.number, previous: l.next.previous,
+		length: uint32(len(payload)), payloadSum: checksum(payload), records: uint32(records),
+	}
+	end := alignUp(int64(len(batch)))
+	clear(l.buffer[len(batch):end])
+	header.checksum = header.encode(batch)
+	if err := l.current.write(l.buffer[:end]); err != nil {
+		return err
+	}
+	l.next = after(header)
+	l.count.synced(end)
+	return nil
+}
+
+// prove writes an empty batch, unless the last one needs no proof: its header shows that the batch before it was
+// durable, so that damage to that one cannot pass for a torn write.
+func (l *log) prove() error {
+	if l.proven {
+		return nil
+	}
+	buffer, opened := l.begin(0)
+	if err := l.finish(buffer, opened); err != nil {
+		return err
+	}
+	l.proven = true
+	return nil
+}
+
+// rotate goes on in the next segment, which gets at least the size for a first batch of the given extent. The
+// order is what recovery rests on: the new segment is complete and has its name; then the seal; then a first batch.
+func (l *log) rotate(extent int64) error {
+	header := segmentHeader{
+		identity: *l.identity, number: l.current.header.number + 1, useID: l.options.useID(),
+		firstBatch: l.next.number + 1, size: l.options.segmentSize(),
+	}
+	if need := blockSize + extent + reservedTail; need > header.size {
+		header.size = need
+	}
+	if err := l.fitSpare(header.size); err != nil {
+		return err
+	}
+	next, err := l.spare.become(l.dir, segmentName(l.nextName), header)
+	if err != nil {
+		return err
+	}
+	l.spare = nil
+	l.nextName++
+	l.count.synced(blockSize)
+	l.count.synced(0) // the directory
+	buffer, opened := l.begin(recordHeaderSize + sealSize)
+	buffer = appendSeal(buffer, seal{number: header.number, useID: header.useID})
+	if err := l.finish(buffer, opened+1); err != nil {
+		return errors.Join(err, next.file.Close())
+	}
+	old := l.current
+	l.current, l.proven = next, true
+	return old.file.Close()
+}
+
+// fitSpare sees to it that there is a spare of at least that size.
+func (l *log) fitSpare(size int64) error {
+	if err := l.needSpare(); err != nil {
+		return err
+	}
+	l.spare.size = max(l.spare.size, size)
+	return l.fillSpare(size)
+}
+
+func (l *log) needSpare() error {
+	if l.spare != nil {
+		return nil
+	}
+	var err error
+	l.spare, err = newSpare(l.dir, spareName, l.options.segmentSize())
+	return err
+}
+
+// prepare zeroes the next segment, in step with what the current one takes: it begins when that is half full and
+// is done when that is full, so no single write pays for all of it.
+func (l *log) prepare() error {
+	due := 2*l.current.offset - l.current.header.size
+	if due < zeroStep {
+		return nil
+	}
+	if err := l.needSpare(); err != nil {
+		return err
+	}
+	return l.fillSpare(due - zeroStep)
+}
+
+func (l *log) fillSpare(size int64) error {
+	for l.spare.zeroed < min(size, l.spare.size) {
+		before := l.spare.zeroed
+		if err := l.spare.step(); err != nil {
+			return err
+		}
+		l.count.synced(l.spare.zeroed - before)
+	}
+	return nil
+}
+
+// close releases the files.
+func (l *log) close() error {
+	var err error
+	if l.spare != nil {
+		err = l.spare.file.Close()
+	}
+	if l.current != nil {
+		err = errors.Join(err, l.current.file.Close())
+	}
+	return err
+}
+
+// makeFounding makes the first segment of all, under its temporary name.
+func (l *log) makeFounding(header segmentHeader) (File, error) {
+	founding, err := newSpare(l.dir, foundingName, header.size)
+	if err != nil {
+		return nil, err
+	}
+	for founding.zeroed < founding.size {
+		if err := founding.step(); err != nil {
+			return nil, errors.Join(err, founding.file.Close())
+		}
+	}
+	if err := founding.begin(header); err != nil {
+		return nil, errors.Join(err, founding.file.Close())
+	}
+	return founding.file, nil
+}

@@ -1,0 +1,24 @@
+package persistence
+
+import "sync/atomic"
+
+// counters is what Metrics is read from. Any goroutine may read it.
+type counters struct {
+	batches, records, bytes, syncs atomic.Uint64
+}
+
+// batch counts a caller's batch of that many records.
+func (c *counters) batch(records int) {
+	c.batches.Add(1)
+	c.records.Add(uint64(records))
+}
+
+// synced counts a sync, and the bytes that were written before it.
+func (c *counters) synced(size int64) {
+	c.bytes.Add(uint64(size))
+	c.syncs.Add(1)
+}
+
+func (c *counters) metrics() Metrics {
+	return Metrics{Batches: c.batches.Load(), Records: c.records.Load(), Bytes: c.bytes.Load(), Syncs: c.syncs.Load()}
+}

@@ -1,0 +1,117 @@
+package persistence
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// The names in a directory:
+//
+//	lock                          held while the directory is open
+//	identity                      whose data this is; where it exists, Create completed or is completed by Open
+//	identity.tmp                  an identity being written
+//	founding.tmp                  the first segment, complete but not yet named, while Create runs
+//	spare.tmp                     the next segment, being filled with zeros
+//	segment-0000000000000001.log  a segment; the number is a hint, the header decides
+const (
+	lockName        = "lock"
+	identityName    = "identity"
+	identityTmpName = "identity.tmp"
+	foundingName    = "founding.tmp"
+	spareName       = "spare.tmp"
+
+	segmentPrefix = "segment-"
+	segmentSuffix = ".log"
+)
+
+func segmentName(number uint64) string {
+	return fmt.Sprintf("%s%016x%s", segmentPrefix, number, segmentSuffix)
+}
+
+// segmentNumber reads the number out of a segment's name.
+func segmentNumber(name string) (uint64, bool) {
+	digits, ok := strings.CutPrefix(name, segmentPrefix)
+	if digits, ok = cutSuffix(digits, ok); !ok {
+		return 0, false
+	}
+	number, err := strconv.ParseUint(digits, 16, 64)
+	return number, err == nil
+}
+
+func cutSuffix(digits string, ok bool) (string, bool) {
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(digits, segmentSuffix)
+}
+
+// directory is a place in a file system.
+type directory struct {
+	fsys FS
+	path string
+}
+
+func (d directory) join(name string) string { return filepath.Join(d.path, name) }
+
+func (d directory) sync() error { return d.fsys.SyncDir(d.path) }
+
+func (d directory) rename(from, to string) error {
+	return d.fsys.Rename(d.join(from), d.join(to))
+}
+
+// contents is what a directory holds, by kind.
+type contents struct {
+	identity bool
+	founding bool
+	leftover []string // of an interrupted Create, pin or rotation; founding.tmp is not among them
+	segments []string
+}
+
+// holdsState reports whether a node's life has begun here.
+func (c contents) holdsState() bool { return c.identity || len(c.segments) > 0 }
+
+func (d directory) contents() (contents, error) {
+	names, err := d.fsys.List(d.path)
+	if err != nil {
+		return contents{}, fmt.Errorf("persistence: %s: %w", d.path, err)
+	}
+	var c contents
+	for _, name := range names {
+		switch name {
+		case identityName:
+			c.identity = true
+		case foundingName:
+			c.founding = true
+		case identityTmpName, spareName:
+			c.leftover = append(c.leftover, name)
+		default:
+			if _, ok := segmentNumber(name); ok {
+				c.segments = append(c.segments, name)
+			}
+		}
+	}
+	return c, nil
+}
+
+// remove removes files and makes that durable.
+func (d directory) remove(names []string) error {
+	for _, name := range names {
+		if err := d.fsys.Remove(d.join(name)); err != nil {
+			return fmt.Errorf("persistence: %w", err)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return d.sync()
+}
+
+// switchTo renames a file and makes that durable.
+func (d directory) switchTo(from, to string) error {
+	if err := d.rename(from, to); err != nil {
+		return err
+	}
+	return d.sync()
+}

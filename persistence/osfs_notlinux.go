@@ -1,0 +1,8 @@
+//go:build !linux
+
+package persistence
+
+import "os"
+
+// syncContent is the strongest sync that the system has; on macOS that reaches the medium (F_FULLFSYNC).
+func syncContent(file *os.File) error { return file.Sync() }

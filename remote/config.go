@@ -1,0 +1,165 @@
+package remote
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/yggr-go/yggr/engine"
+)
+
+// TCPConfig is how one node is reached by TCP. Zero values mean the defaults; only Listen has none.
+type TCPConfig struct {
+	// Listen is the host:port to listen on; port 0 takes a free one.
+	Listen string
+	// Advertise is the host:port that peers dial. Empty: the one that Start listens on, which must then name a host.
+	Advertise string
+
+	// ServerTLS and ClientTLS, both or neither, encrypt inbound and outbound connections. Whether certificates are
+	// demanded and whom they name is up to them: a peer that they accept may claim any id.
+	ServerTLS *tls.Config
+	ClientTLS *tls.Config
+	// AllowPlaintext permits connections beyond the loopback interface without TLS. Anyone who reaches the port can
+	// then read and write the log.
+	AllowPlaintext bool
+
+	MaxFrameBytes int // 16 MiB: one message. The same on every node; above the largest command
+	MaxQueueBytes int // 32 MiB: entries waiting for one peer; at least MaxFrameBytes
+	MaxPeers      int // 256: inbound connections, and routes learned from them
+
+	HandshakeTimeout time.Duration // 2 s from the connection to the end of the handshake
+	DialTimeout      time.Duration // 500 ms to connect
+	KeepAlive        time.Duration // 1 s between the signs of life that both ends give
+	IdleTimeout      time.Duration // 4 s without a sign of life end a connection; at least twice KeepAlive
+	RedialMin        time.Duration // 20 ms: first pause before a redial, with jitter
+	RedialMax        time.Duration // 500 ms: to which it doubles
+
+	Logger Logger // nil: silent
+}
+
+// withDefaults fills in what is zero.
+func (c TCPConfig) withDefaults() TCPConfig {
+	setDefault(&c.MaxFrameBytes, 16<<20)
+	setDefault(&c.MaxQueueBytes, max(32<<20, c.MaxFrameBytes))
+	setDefault(&c.MaxPeers, 256)
+	setDefault(&c.HandshakeTimeout, 2*time.Second)
+	setDefault(&c.DialTimeout, 500*time.Millisecond)
+	setDefault(&c.KeepAlive, time.Second)
+	setDefault(&c.IdleTimeout, 4*time.Second)
+	setDefault(&c.RedialMin, 20*time.Millisecond)
+	setDefault(&c.RedialMax, max(500*time.Millisecond, c.RedialMin))
+	if c.Logger == nil {
+		c.Logger = silent{}
+	}
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// validate complains about the first thing that cannot work.
+func (c TCPConfig) validate() error {
+	if err := c.validateBounds(); err != nil {
+		return err
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("%w: Listen: %w", ErrInvalidConfig, err)
+	}
+	if (c.ServerTLS == nil) != (c.ClientTLS == nil) {
+		return fmt.Errorf("%w: ServerTLS and ClientTLS go together", ErrInvalidConfig)
+	}
+	if c.plaintextForbidden() && !isLoopback(host) {
+		return fmt.Errorf("%w: listening on %q without TLS would let anyone who reaches it read and write the log: "+
+			"configure TLS, listen on a loopback address, or set AllowPlaintext", ErrInvalidConfig, c.Listen)
+	}
+	if c.Advertise == "" && isUnspecified(host) {
+		return fmt.Errorf("%w: Listen %q names no host that peers could dial: set Advertise", ErrInvalidConfig, c.Listen)
+	}
+	if c.Advertise == "" {
+		return nil
+	}
+	if err := validateAddress(c.Advertise); err != nil {
+		return fmt.Errorf("%w: Advertise: %w", ErrInvalidConfig, err)
+	}
+	return nil
+}
+
+func (c TCPConfig) validateBounds() error {
+	for _, d := range []struct {
+		name         string
+		value, least time.Duration
+	}{
+		{"HandshakeTimeout", c.HandshakeTimeout, 1},
+		{"DialTimeout", c.DialTimeout, 1},
+		{"KeepAlive", c.KeepAlive, 1},
+		{"IdleTimeout", c.IdleTimeout, 2 * c.KeepAlive},
+		{"RedialMin", c.RedialMin, 1},
+		{"RedialMax", c.RedialMax, c.RedialMin},
+	} {
+		if d.value < d.least {
+			return fmt.Errorf("%w: %s is %v, less than %v", ErrInvalidConfig, d.name, d.value, d.least)
+		}
+	}
+	for _, n := range []struct {
+		name               string
+		value, least, most int
+	}{
+		{"MaxFrameBytes", c.MaxFrameBytes, maxHandshakeBytes, 1 << 30},
+		{"MaxQueueBytes", c.MaxQueueBytes, c.MaxFrameBytes, 1 << 40},
+		{"MaxPeers", c.MaxPeers, 1, 1 << 16},
+	} {
+		if n.value < n.least || n.value > n.most {
+			return fmt.Errorf("%w: %s is %d, not in %d..%d", ErrInvalidConfig, n.name, n.value, n.least, n.most)
+		}
+	}
+	return nil
+}
+
+func (c TCPConfig) plaintextForbidden() bool { return c.ServerTLS == nil && !c.AllowPlaintext }
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func isUnspecified(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
+}
+
+// validateAddress holds that an address can be dialled: host:port with both parts.
+func validateAddress(address string) error {
+	if len(address) > engine.MaxAddressLength {
+		return fmt.Errorf("address of %d bytes, more than %d", len(address), engine.MaxAddressLength)
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	if isUnspecified(host) || port == "" || port == "0" {
+		return fmt.Errorf("address %q names no host and port to dial", address)
+	}
+	return nil
+}
+
+// validateLocal holds that a node can introduce itself.
+func validateLocal(local Hello) error {
+	switch {
+	case local.Peer.ID == 0:
+		return fmt.Errorf("%w: node id is zero", ErrInvalidConfig)
+	case local.Peer.Incarnation == 0:
+		return fmt.Errorf("%w: incarnation of %v is zero", ErrInvalidConfig, local.Peer.ID)
+	case local.Cluster.Name == "" || len(local.Cluster.Name) > engine.MaxClusterName:
+		return fmt.Errorf("%w: cluster name of %d bytes, not in 1..%d",
+			ErrInvalidConfig, len(local.Cluster.Name), engine.MaxClusterName)
+	case local.MinElectionTimeout < 0:
+		return fmt.Errorf("%w: minimum election timeout is negative", ErrInvalidConfig)
+	}
+	return nil
+}

@@ -1,0 +1,22 @@
+package remote
+
+import "sync/atomic"
+
+// counters is [Metrics] while it is being counted.
+type counters struct {
+	sent, sentBytes, received, dropped, refused, malformed, unknown, dials, dialErrors atomic.Uint64
+}
+
+func (c *counters) metrics() Metrics {
+	return Metrics{
+		Sent:       c.sent.Load(),
+		SentBytes:  c.sentBytes.Load(),
+		Received:   c.received.Load(),
+		Dropped:    c.dropped.Load(),
+		Refused:    c.refused.Load(),
+		Malformed:  c.malformed.Load(),
+		Unknown:    c.unknown.Load(),
+		Dials:      c.dials.Load(),
+		DialErrors: c.dialErrors.Load(),
+	}
+}

@@ -1,0 +1,114 @@
+package remote
+
+import (
+	"github.com/yggr-go/yggr/engine"
+)
+
+// maxPosition bounds terms and indexes, so that no sum of a peer's numbers overflows.
+const maxPosition = 1 << 62
+
+// validate is the gate before the engine: what passes cannot break it. It knows nothing of the engine's state;
+// whether a message makes sense now is the engine's to judge. The error wraps [ErrMalformed].
+func validate(message engine.Message) error {
+	if t := message.MessageTerm(); t == 0 || t > maxPosition {
+		return malformed("%T of term %d", message, t)
+	}
+	switch m := message.(type) {
+	case *engine.AppendEntries:
+		return validateAppendEntries(m)
+	case *engine.AppendEntriesResponse:
+		return validateAppendEntriesResponse(m)
+	case *engine.Heartbeat:
+		return validateIndex("heartbeat commit", m.Commit)
+	case *engine.RequestPreVote:
+		return validateCandidate(m.Term, m.Last)
+	case *engine.RequestVote:
+		return validateCandidate(m.Term, m.Last)
+	}
+	return nil
+}
+
+func validateIndex(what string, index engine.Index) error {
+	if index > maxPosition {
+		return malformed("%s %d overflows", what, index)
+	}
+	return nil
+}
+
+// validatePosition holds that a position has both parts or none, and its term is not beyond limit.
+func validatePosition(what string, p engine.Position, limit engine.Term) error {
+	if (p.Term == 0) != (p.Index == 0) || p.Term > limit || p.Index > maxPosition {
+		return malformed("%s %v in a message of term %d", what, p, limit)
+	}
+	return nil
+}
+
+// A candidate's log is older than the term it asks for: only a leader appends in its term (dissertation §3.4).
+func validateCandidate(term engine.Term, last engine.Position) error {
+	return validatePosition("last entry", last, term-1)
+}
+
+func validateAppendEntries(m *engine.AppendEntries) error {
+	if err := validatePosition("previous entry", m.Prev, m.Term); err != nil {
+		return err
+	}
+	if err := validateIndex("commit", m.Commit); err != nil {
+		return err
+	}
+	if len(m.Entries) > maxEntries {
+		return malformed("%d entries, more than %d", len(m.Entries), maxEntries)
+	}
+	previous := m.Prev
+	for i := range m.Entries {
+		e := &m.Entries[i]
+		if e.Index != previous.Index+1 || e.Index > maxPosition {
+			return malformed("entry %v after %v", e.Position(), previous)
+		}
+		if e.Term == 0 || e.Term < previous.Term || e.Term > m.Term {
+			return malformed("entry %v after %v in a message of term %d", e.Position(), previous, m.Term)
+		}
+		if err := validateEntryData(e); err != nil {
+			return err
+		}
+		previous = e.Position()
+	}
+	return nil
+}
+
+func validateEntryData(e *engine.Entry) error {
+	switch e.Kind {
+	case engine.EntryCommand:
+		return nil
+	case engine.EntryNoOp:
+		if len(e.Data) != 0 {
+			return malformed("no-op %v with %d bytes of data", e.Position(), len(e.Data))
+		}
+		return nil
+	case engine.EntryConfiguration:
+		if _, err := engine.DecodeConfiguration(e.Data); err != nil {
+			return malformed("entry %v: %w", e.Position(), err)
+		}
+		return nil
+	}
+	return malformed("entry %v of unknown %v", e.Position(), e.Kind)
+}
+
+// A conflict of term zero means that the log ends right before its index; with index zero too it tells nothing, as
+// when the whole request is of an older term.
+func validateAppendEntriesResponse(m *engine.AppendEntriesResponse) error {
+	if err := validateIndex("match", m.Match); err != nil {
+		return err
+	}
+	if err := validateIndex("conflict", m.Conflict.Index); err != nil {
+		return err
+	}
+	switch {
+	case m.Accepted && m.Conflict != (engine.Position{}):
+		return malformed("accepted append with conflict %v", m.Conflict)
+	case !m.Accepted && m.Match != 0:
+		return malformed("rejected append with match %d", m.Match)
+	case m.Conflict.Term > m.Term, m.Conflict.Term != 0 && m.Conflict.Index == 0:
+		return malformed("conflict %v in a message of term %d", m.Conflict, m.Term)
+	}
+	return nil
+}

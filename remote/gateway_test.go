@@ -1,0 +1,68 @@
+package remote
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/yggr-go/yggr/engine"
+)
+
+func at(term engine.Term, index engine.Index) engine.Position {
+	return engine.Position{Term: term, Index: index}
+}
+
+func command(term engine.Term, index engine.Index) engine.Entry {
+	return engine.Entry{Term: term, Index: index, Kind: engine.EntryCommand, Data: []byte("x")}
+}
+
+func TestTheGatewayLetsValidMessagesThrough(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { require.NoError(t, validate(drawMessage(t))) })
+}
+
+func TestTheGatewayRefusesWhatNoEngineSays(t *testing.T) {
+	const beyond = maxPosition + 1
+	appending := func(term engine.Term, prev engine.Position, entries ...engine.Entry) engine.Message {
+		return &engine.AppendEntries{Term: term, Prev: prev, Entries: entries}
+	}
+	for name, message := range map[string]engine.Message{
+		"no term":                             &engine.Heartbeat{},
+		"term overflows":                      &engine.TimeoutNow{Term: beyond},
+		"heartbeat commit overflows":          &engine.Heartbeat{Term: 1, Commit: beyond},
+		"candidate's log is of its own term":  &engine.RequestVote{Term: 5, Last: at(5, 9)},
+		"candidate's last index without term": &engine.RequestVote{Term: 5, Last: at(0, 9)},
+		"candidate's last term without index": &engine.RequestPreVote{Term: 5, Last: at(4, 0)},
+		"candidate's last index overflows":    &engine.RequestPreVote{Term: 5, Last: at(4, beyond)},
+		"previous term beyond the message's":  appending(5, at(6, 9)),
+		"previous index without term":         appending(5, at(0, 9)),
+		"commit overflows":                    &engine.AppendEntries{Term: 5, Commit: beyond},
+		"gap after prev":                      appending(5, at(4, 9), command(5, 11)),
+		"gap between entries":                 appending(5, at(4, 9), command(5, 10), command(5, 12)),
+		"entry repeated":                      appending(5, at(4, 9), command(5, 10), command(5, 10)),
+		"entry index overflows":               appending(5, at(4, maxPosition), command(5, beyond)),
+		"entry without term":                  appending(5, at(0, 0), command(0, 1)),
+		"entry older than prev":               appending(5, at(4, 9), command(3, 10)),
+		"entry terms fall":                    appending(5, at(3, 9), command(5, 10), command(4, 11)),
+		"entry newer than the message":        appending(5, at(4, 9), command(6, 10)),
+		"entry of no kind":                    appending(5, at(4, 9), engine.Entry{Term: 5, Index: 10}),
+		"entry of unknown kind":               appending(5, at(4, 9), engine.Entry{Term: 5, Index: 10, Kind: 4}),
+		"no-op with data":                     appending(5, at(4, 9), engine.Entry{Term: 5, Index: 10, Kind: engine.EntryNoOp, Data: []byte("x")}),
+		"configuration that does not decode":  appending(5, at(4, 9), engine.Entry{Term: 5, Index: 10, Kind: engine.EntryConfiguration, Data: []byte("x")}),
+		"too many entries":                    &engine.AppendEntries{Term: 5, Entries: make([]engine.Entry, maxEntries+1)},
+		"match overflows":                     &engine.AppendEntriesResponse{Term: 5, Accepted: true, Match: beyond},
+		"accepted with a conflict":            &engine.AppendEntriesResponse{Term: 5, Accepted: true, Match: 9, Conflict: at(4, 9)},
+		"rejected with a match":               &engine.AppendEntriesResponse{Term: 5, Match: 9},
+		"conflict of a later term":            &engine.AppendEntriesResponse{Term: 5, Conflict: at(6, 9)},
+		"conflict term without index":         &engine.AppendEntriesResponse{Term: 5, Conflict: at(4, 0)},
+		"conflict index overflows":            &engine.AppendEntriesResponse{Term: 5, Conflict: at(0, beyond)},
+	} {
+		require.ErrorIs(t, validate(message), ErrMalformed, name)
+	}
+}
+
+// The hint of a short log has a place and no term; an answer from a newer term may have neither.
+func TestTheGatewayKnowsTheTwoRejectionsWithoutATerm(t *testing.T) {
+	require.NoError(t, validate(&engine.AppendEntriesResponse{Term: 5, Conflict: at(0, 9)}))
+	require.NoError(t, validate(&engine.AppendEntriesResponse{Term: 5}))
+}

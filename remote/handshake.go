@@ -1,0 +1,166 @@
+package remote
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/remote/raftpb"
+)
+
+// oldestVersion is the oldest wire version that this build still speaks.
+const oldestVersion = 1
+
+// maxRefusalText bounds what a listener can put into our log, in bytes.
+const maxRefusalText = 512
+
+// refusal is a handshake that one of the two ends does not accept.
+type refusal struct {
+	reason raftpb.RefusalReason
+	text   string
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("%v: %s", ErrRefused, r.text) }
+
+// Is makes errors.Is(err, ErrRefused) true.
+func (r *refusal) Is(target error) bool { return target == ErrRefused }
+
+func refuse(reason raftpb.RefusalReason, format string, args ...any) error {
+	return &refusal{reason: reason, text: fmt.Sprintf(format, args...)}
+}
+
+// judge decides whether the node that introduces itself as remote may talk with local. Both ends judge.
+func judge(local, remote Hello) error {
+	switch {
+	case !local.Cluster.Same(remote.Cluster):
+		return refuse(raftpb.RefusalReason_REFUSAL_REASON_WRONG_CLUSTER,
+			"%v is of cluster %v, this node of %v", remote.Peer.ID, remote.Cluster, local.Cluster)
+	case local.Peer.ID == remote.Peer.ID:
+		return refuse(raftpb.RefusalReason_REFUSAL_REASON_SAME_ID, "this node is %v itself", remote.Peer.ID)
+	}
+	return nil
+}
+
+func helloToWire(h Hello) *raftpb.Hello {
+	w := &raftpb.Hello{
+		Version: WireVersion, OldestVersion: oldestVersion,
+		Cluster: h.Cluster.Name, NodeId: uint64(h.Peer.ID), Incarnation: uint64(h.Peer.Incarnation),
+		Epoch: h.Epoch, Address: h.Address, MinElectionTimeoutNs: int64(h.MinElectionTimeout),
+	}
+	if h.Cluster.Pinned() {
+		w.Founders = h.Cluster.Founders[:]
+	}
+	return w
+}
+
+// helloFromWire checks every field. Versions come first: nothing else of a foreign version means anything.
+func helloFromWire(w *raftpb.Hello) (Hello, error) {
+	if w.GetVersion() < oldestVersion || w.GetOldestVersion() > WireVersion {
+		return Hello{}, refuse(raftpb.RefusalReason_REFUSAL_REASON_WRONG_VERSION,
+			"peer speaks wire versions %d..%d, this node %d..%d", w.GetOldestVersion(), w.GetVersion(), oldestVersion, WireVersion)
+	}
+	h := Hello{
+		Cluster:            engine.ClusterID{Name: w.GetCluster()},
+		Peer:               engine.Peer{ID: engine.NodeID(w.GetNodeId()), Incarnation: engine.Incarnation(w.GetIncarnation())},
+		Address:            w.GetAddress(),
+		MinElectionTimeout: time.Duration(w.GetMinElectionTimeoutNs()),
+		Version:            w.GetVersion(),
+		Epoch:              w.GetEpoch(),
+	}
+	copy(h.Cluster.Founders[:], w.GetFounders())
+	if err := validateHello(h, len(w.GetFounders())); err != nil {
+		return Hello{}, refuse(raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "invalid hello: %v", err)
+	}
+	return h, nil
+}
+
+func validateHello(h Hello, founders int) error {
+	switch {
+	case h.Peer.ID == 0:
+		return errors.New("node id is zero")
+	case h.Peer.Incarnation == 0:
+		return errors.New("incarnation is zero")
+	case h.Cluster.Name == "" || len(h.Cluster.Name) > engine.MaxClusterName:
+		return fmt.Errorf("cluster name of %d bytes", len(h.Cluster.Name))
+	case founders != 0 && founders != len(h.Cluster.Founders):
+		return fmt.Errorf("founders' hash of %d bytes", founders)
+	case h.MinElectionTimeout < 0:
+		return errors.New("negative minimum election timeout")
+	}
+	return validateAddress(h.Address)
+}
+
+// readHandshake reads the one frame that a handshake expects. The limit is small: nobody is trusted yet.
+func readHandshake(r *bufio.Reader, into proto.Message) error {
+	body, err := readFrame(r, maxHandshakeBytes)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if err := proto.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%w: not a handshake: %w", ErrRefused, err)
+	}
+	return nil
+}
+
+func writeHandshake(conn net.Conn, m proto.Message) error {
+	frame, err := protoFrame(m)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Write(frame)
+	return err
+}
+
+// introduce is the dialler's half of the handshake: it returns what the listener says of itself. The caller has set
+// a deadline.
+func introduce(conn net.Conn, r *bufio.Reader, local Hello) (Hello, error) {
+	if err := writeHandshake(conn, helloToWire(local)); err != nil {
+		return Hello{}, err
+	}
+	var answer raftpb.HelloAnswer
+	if err := readHandshake(r, &answer); err != nil {
+		return Hello{}, err
+	}
+	if r := answer.GetRefusal(); r != nil {
+		return Hello{}, refuse(r.GetReason(), "the peer says: %.*q", maxRefusalText, r.GetText())
+	}
+	remote, err := helloFromWire(answer.GetWelcome())
+	if err != nil {
+		return Hello{}, err
+	}
+	return remote, judge(local, remote)
+}
+
+// readHello is the first part of the listener's half: who is it?
+func readHello(r *bufio.Reader, local Hello) (Hello, error) {
+	var hello raftpb.Hello
+	if err := readHandshake(r, &hello); err != nil {
+		return Hello{}, err
+	}
+	remote, err := helloFromWire(&hello)
+	if err != nil {
+		return Hello{}, err
+	}
+	return remote, judge(local, remote)
+}
+
+// answerHello is the second: a welcome, or why not. A stranger that does not even speak the protocol gets no answer.
+func answerHello(conn net.Conn, local Hello, verdict error) error {
+	if verdict == nil {
+		return writeHandshake(conn, &raftpb.HelloAnswer{
+			Answer: &raftpb.HelloAnswer_Welcome{Welcome: helloToWire(local)},
+		})
+	}
+	var r *refusal
+	if !errors.As(verdict, &r) {
+		return nil
+	}
+	return writeHandshake(conn, &raftpb.HelloAnswer{
+		Answer: &raftpb.HelloAnswer_Refusal{Refusal: &raftpb.Refusal{Reason: r.reason, Text: r.text}},
+	})
+}

@@ -1,0 +1,230 @@
+package remote
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/yggr-go/yggr/remote/raftpb"
+)
+
+// maxStrangers bounds the connections that have not said who they are. Each of them has a handshake's time to do
+// so, and then makes room.
+const maxStrangers = 64
+
+// readBufferSize is what one read of the socket can bring.
+const readBufferSize = 64 << 10
+
+// acceptPause is how long to wait after the system refused to accept, as when it is out of file descriptors.
+const acceptPause = 50 * time.Millisecond
+
+// inbound is a connection that a peer has dialled: it brings messages and takes nothing but keep-alives.
+type inbound struct {
+	conn  net.Conn
+	hello Hello
+}
+
+// accept takes connections until the listener is closed.
+func (t *tcpTransport) accept() {
+	for {
+		conn, err := t.listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			t.strange.warn("cannot accept a connection", "error", err)
+			time.Sleep(acceptPause)
+		case !t.takeIn(conn):
+			conn.Close()
+		}
+	}
+}
+
+// takeIn starts the goroutine of an accepted connection, unless there are too many strangers already.
+func (t *tcpTransport) takeIn(conn net.Conn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	if len(t.strangers) >= maxStrangers {
+		t.refused.Add(1)
+		t.strange.warn("refused a connection: too many handshakes at once", "from", conn.RemoteAddr())
+		return false
+	}
+	t.strangers[conn] = struct{}{}
+	t.running.Go(func() { t.receive(conn) })
+	return true
+}
+
+// receive is the life of an inbound connection.
+func (t *tcpTransport) receive(raw net.Conn) {
+	defer raw.Close()
+	conn := raw
+	if t.cfg.ServerTLS != nil {
+		conn = tls.Server(raw, t.cfg.ServerTLS)
+	}
+	source := &vitalConn{Conn: conn, keepAlive: t.cfg.KeepAlive, idleTimeout: t.cfg.IdleTimeout}
+	reader := bufio.NewReaderSize(source, readBufferSize)
+	in, err := t.welcome(conn, raw, reader)
+	if err != nil {
+		t.noteStranger(raw, err)
+		return
+	}
+	source.vital = true
+	t.handler.PeerSeen(in.hello)
+	t.noteEnd(in, t.deliverAll(in, reader))
+	t.leave(in)
+}
+
+// welcome is the listener's side of the handshake, all within one deadline.
+func (t *tcpTransport) welcome(conn, raw net.Conn, reader *bufio.Reader) (*inbound, error) {
+	defer t.forgetStranger(raw)
+	if err := conn.SetDeadline(time.Now().Add(t.cfg.HandshakeTimeout)); err != nil {
+		return nil, err
+	}
+	local := t.introduction()
+	hello, err := readHello(reader, local)
+	in := &inbound{conn: raw, hello: hello}
+	if err == nil {
+		err = t.admit(in)
+	}
+	if answerErr := answerHello(conn, local, err); err == nil && answerErr != nil {
+		t.leave(in)
+		err = answerErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	return in, conn.SetDeadline(time.Time{})
+}
+
+// admit makes in the connection of its peer. An older one is closed: its process has restarted or has given it up.
+func (t *tcpTransport) admit(in *inbound) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	id := in.hello.Peer.ID
+	older := t.inbound[id]
+	switch {
+	case t.closed:
+		return ErrClosed
+	case older == nil && len(t.inbound) >= t.cfg.MaxPeers:
+		return refuse(raftpb.RefusalReason_REFUSAL_REASON_TOO_MANY_PEERS, "this node has %d peers already", len(t.inbound))
+	case older != nil:
+		older.conn.Close()
+	}
+	t.inbound[id] = in
+	t.learnRoute(in.hello)
+	return nil
+}
+
+// leave forgets a connection, and with it the route that only its handshake knew: so learned routes are as bounded
+// as connections are.
+func (t *tcpTransport) leave(in *inbound) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	id := in.hello.Peer.ID
+	if t.inbound[id] != in {
+		return
+	}
+	delete(t.inbound, id)
+	if p := t.peers[id]; p != nil && p.learned() {
+		t.removeRoute(id)
+	}
+}
+
+func (t *tcpTransport) forgetStranger(raw net.Conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.strangers, raw)
+}
+
+// deliverAll hands over message after message until the connection ends, and returns why it did.
+func (t *tcpTransport) deliverAll(in *inbound, reader *bufio.Reader) error {
+	for {
+		body, err := readFrame(reader, t.cfg.MaxFrameBytes)
+		if err != nil {
+			return err
+		}
+		if len(body) == 0 {
+			continue
+		}
+		message, err := decode(body)
+		switch {
+		case errors.Is(err, ErrUnknownMessage):
+			t.unknown.Add(1)
+			t.cfg.Logger.Debug("ignored a message of unknown type", "peer", in.hello.Peer, "version", in.hello.Version)
+		case err != nil:
+			return err
+		default:
+			t.received.Add(1)
+			t.handler.Deliver(in.hello.Peer, message, frameHeaderSize+len(body))
+		}
+	}
+}
+
+func (t *tcpTransport) noteStranger(conn net.Conn, err error) {
+	if t.isClosed() {
+		return
+	}
+	t.refused.Add(1)
+	t.strange.warn("refused an inbound connection", "from", conn.RemoteAddr(), "error", err)
+}
+
+func (t *tcpTransport) noteEnd(in *inbound, err error) {
+	if errors.Is(err, ErrMalformed) {
+		t.malformed.Add(1)
+		t.strange.warn("closed a connection with malformed content", "peer", in.hello.Peer, "error", err)
+		return
+	}
+	t.cfg.Logger.Debug("inbound connection ended", "peer", in.hello.Peer, "error", err)
+}
+
+// vitalConn reads from a connection whose two ends show each other that they live. Whatever arrives is answered by
+// a keep-alive, at most one per half interval; nothing arriving for too long ends the connection. Bytes count, not
+// frames: a slow link that moves a large frame is alive.
+type vitalConn struct {
+	net.Conn
+	keepAlive, idleTimeout time.Duration
+	vital                  bool // false during the handshake, which has its own deadline
+
+	extended time.Time // when the read deadline was last moved
+	answered time.Time
+}
+
+func (c *vitalConn) Read(b []byte) (int, error) {
+	if !c.vital {
+		return c.Conn.Read(b)
+	}
+	if err := c.extendDeadline(time.Now()); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		return n, err
+	}
+	return n, c.answer(time.Now())
+}
+
+// extendDeadline moves the deadline seldom: a timer costs more than a small read.
+func (c *vitalConn) extendDeadline(now time.Time) error {
+	if now.Sub(c.extended) < c.idleTimeout/8 {
+		return nil
+	}
+	c.extended = now
+	return c.Conn.SetReadDeadline(now.Add(c.idleTimeout))
+}
+
+func (c *vitalConn) answer(now time.Time) error {
+	if now.Sub(c.answered) < c.keepAlive/2 {
+		return nil
+	}
+	c.answered = now
+	if err := c.Conn.SetWriteDeadline(now.Add(c.idleTimeout)); err != nil {
+		return err
+	}
+	_, err := c.Conn.Write(keepAlive)
+	return err
+}

@@ -1,0 +1,379 @@
+package remote
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/yggr-go/yggr/engine"
+)
+
+const (
+	// writeBatchBytes is how much of the entries' lane one write takes, so that a heartbeat never waits behind more.
+	writeBatchBytes = 256 << 10
+	// keptBufferBytes is the largest write buffer that is kept for the next write.
+	keptBufferBytes = 1 << 20
+)
+
+// peer dials one other node and writes to it. Its goroutine is the only one that does either.
+type peer struct {
+	t       *tcpTransport
+	id      engine.NodeID
+	address string
+	outbox  *outbox
+	retry   chan struct{} // has a token when the peer has shown that it lives
+	ctx     context.Context
+	stopCtx context.CancelFunc
+
+	mu          sync.Mutex
+	isLearned   bool // from a handshake: dialled only when there is something to send
+	stopped     bool
+	conn        net.Conn // nil while there is none
+	remote      Hello    // of conn, zero until its handshake is done
+	connectStop context.CancelFunc
+
+	batch  []engine.Message // of the goroutine
+	buffer []byte
+}
+
+func newPeer(t *tcpTransport, id engine.NodeID, address string, learned bool) *peer {
+	p := &peer{
+		t: t, id: id, address: address, isLearned: learned,
+		outbox: newOutbox(t.cfg.MaxQueueBytes),
+		retry:  make(chan struct{}, 1),
+	}
+	p.ctx, p.stopCtx = context.WithCancel(context.Background())
+	return p
+}
+
+func (p *peer) learned() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.isLearned
+}
+
+// adopt makes a learned route one that is kept connected.
+func (p *peer) adopt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.isLearned {
+		p.isLearned = false
+		p.outbox.signal()
+	}
+}
+
+// stop ends the goroutine; it does not wait for it.
+func (p *peer) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
+	p.stopCtx()
+	if p.conn != nil {
+		p.conn.Close()
+	}
+}
+
+// noticeAlive is told of an inbound handshake: a redial need not wait any longer, and a connection to an earlier
+// process of that peer is dead.
+func (p *peer) noticeAlive(hello Hello) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn != nil && p.remote.Peer.ID != 0 && (p.remote.Epoch != hello.Epoch || p.remote.Peer != hello.Peer) {
+		p.conn.Close()
+	}
+	if p.connectStop != nil {
+		p.connectStop()
+	}
+	select {
+	case p.retry <- struct{}{}:
+	default:
+	}
+}
+
+// closeUnless closes a connection whose other end does not please.
+func (p *peer) closeUnless(pleases func(remote Hello) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn != nil && p.remote.Peer.ID != 0 && !pleases(p.remote) {
+		p.conn.Close()
+	}
+}
+
+// run dials, writes until the connection ends, and dials again.
+func (p *peer) run() {
+	pause := newBackoff(p.t.cfg.RedialMin, p.t.cfg.RedialMax)
+	reachable := true
+	for p.awaitWork() {
+		begun := time.Now()
+		err := p.connectAndServe()
+		if p.ctx.Err() != nil {
+			break
+		}
+		reachable = p.noteEnd(err, reachable)
+		if !reachable {
+			p.t.dropped.Add(uint64(p.outbox.clear())) // what waited this long is stale
+		}
+		if time.Since(begun) > p.t.cfg.RedialMax+p.t.cfg.DialTimeout {
+			pause.reset()
+		}
+		if !p.pause(pause) {
+			break
+		}
+	}
+	p.t.dropped.Add(uint64(p.outbox.clear()))
+}
+
+// awaitWork returns when there is a reason to dial, or false when the peer is stopped.
+func (p *peer) awaitWork() bool {
+	if !p.learned() {
+		return p.ctx.Err() == nil
+	}
+	select {
+	case <-p.outbox.ready:
+		p.outbox.signal() // give the token back: the writer needs it
+		return true
+	case <-p.ctx.Done():
+		return false
+	}
+}
+
+func (p *peer) pause(b *backoff) bool {
+	timer := time.NewTimer(b.next())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.retry:
+		b.reset()
+	case <-p.ctx.Done():
+		return false
+	}
+	return true
+}
+
+// errConnect marks what went wrong before there was a connection.
+var errConnect = errors.New("remote: cannot connect")
+
+func (p *peer) connectAndServe() error {
+	raw, err := p.connect()
+	if err != nil {
+		return fmt.Errorf("%w to %v at %s: %w", errConnect, p.id, p.address, err)
+	}
+	defer raw.Close()
+	defer p.disown()
+	conn := raw
+	if p.t.cfg.ClientTLS != nil {
+		conn = tls.Client(raw, p.clientTLS())
+	}
+	reader := bufio.NewReaderSize(conn, maxHandshakeBytes)
+	remote, err := p.introduce(conn, reader)
+	if err != nil {
+		return fmt.Errorf("%w to %v at %s: %w", errConnect, p.id, p.address, err)
+	}
+	p.t.dials.Add(1)
+	p.t.cfg.Logger.Info("connected", "peer", remote.Peer, "address", p.address)
+	p.t.handler.PeerSeen(remote)
+	return p.serve(conn, reader)
+}
+
+// connect makes the connection itself and owns it.
+func (p *peer) connect() (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, p.t.cfg.DialTimeout)
+	defer cancel()
+	p.setConnectStop(cancel)
+	defer p.setConnectStop(nil)
+	var dialer net.Dialer
+	if p.t.cfg.plaintextForbidden() {
+		dialer.Control = onlyLoopback
+	}
+	conn, err := dialer.DialContext(ctx, "tcp", p.address)
+	if err != nil {
+		return nil, err
+	}
+	return conn, p.own(conn)
+}
+
+// onlyLoopback sees the resolved address before anything leaves.
+func onlyLoopback(_, address string, _ syscall.RawConn) error {
+	if host, _, err := net.SplitHostPort(address); err == nil && isLoopback(host) {
+		return nil
+	}
+	return errors.New("not on the loopback interface: configure TLS or set AllowPlaintext")
+}
+
+func (p *peer) setConnectStop(cancel context.CancelFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.connectStop = cancel
+}
+
+// own makes conn the one that stop closes.
+func (p *peer) own(conn net.Conn) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		conn.Close()
+		return net.ErrClosed
+	}
+	p.conn, p.remote = conn, Hello{}
+	return nil
+}
+
+func (p *peer) disown() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conn, p.remote = nil, Hello{}
+}
+
+func (p *peer) clientTLS() *tls.Config {
+	cfg := p.t.cfg.ClientTLS
+	if cfg.ServerName != "" {
+		return cfg
+	}
+	cfg = cfg.Clone()
+	cfg.ServerName, _, _ = net.SplitHostPort(p.address)
+	return cfg
+}
+
+// introduce is the dialler's side of the handshake, all within one deadline.
+func (p *peer) introduce(conn net.Conn, reader *bufio.Reader) (Hello, error) {
+	if err := conn.SetDeadline(time.Now().Add(p.t.cfg.HandshakeTimeout)); err != nil {
+		return Hello{}, err
+	}
+	remote, err := introduce(conn, reader, p.t.introduction())
+	if err != nil {
+		return Hello{}, err
+	}
+	if remote.Peer.ID != p.id {
+		return Hello{}, fmt.Errorf("%w: %v answers there", ErrRefused, remote.Peer.ID)
+	}
+	p.mu.Lock()
+	p.remote = remote
+	p.mu.Unlock()
+	return remote, conn.SetDeadline(time.Time{})
+}
+
+// serve writes what is queued until the connection ends, and returns why it did. There is no write deadline: a peer
+// that does not take what we write does not answer either, so watch closes the connection, and a slow peer is none.
+func (p *peer) serve(conn net.Conn, reader *bufio.Reader) error {
+	ended := make(chan error, 1)
+	go func() { ended <- p.watch(conn, reader) }()
+	err := p.write(conn, ended)
+	conn.Close()
+	if err != nil {
+		return errors.Join(err, <-ended)
+	}
+	return <-ended
+}
+
+// watch reads the keep-alives of the other end. When they stay away, or anything else comes, the connection is over.
+func (p *peer) watch(conn net.Conn, reader *bufio.Reader) error {
+	defer conn.Close()
+	for {
+		if err := conn.SetReadDeadline(time.Now().Add(p.t.cfg.IdleTimeout)); err != nil {
+			return err
+		}
+		if _, err := readFrame(reader, 0); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *peer) write(conn net.Conn, ended chan error) error {
+	ticker := time.NewTicker(p.t.cfg.KeepAlive)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.outbox.ready:
+			if err := p.flush(conn); err != nil {
+				return err
+			}
+		case <-ticker.C:
+			if _, err := conn.Write(keepAlive); err != nil {
+				return err
+			}
+		case err := <-ended:
+			ended <- err
+			return nil
+		case <-p.ctx.Done():
+			return p.ctx.Err()
+		}
+	}
+}
+
+// flush writes until the outbox is empty, everything that waits in one call of the system.
+func (p *peer) flush(conn net.Conn) error {
+	for {
+		p.batch = p.outbox.take(p.batch[:0], writeBatchBytes)
+		if len(p.batch) == 0 {
+			return nil
+		}
+		p.buffer = p.buffer[:0]
+		for _, message := range p.batch {
+			p.buffer = appendFrame(p.buffer, message)
+		}
+		_, err := conn.Write(p.buffer)
+		p.account(err)
+		clear(p.batch)
+		if cap(p.buffer) > keptBufferBytes {
+			p.buffer = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// account counts a written batch.
+func (p *peer) account(err error) {
+	if err != nil {
+		p.t.dropped.Add(uint64(len(p.batch)))
+		return
+	}
+	p.t.sent.Add(uint64(len(p.batch)))
+	p.t.sentBytes.Add(uint64(len(p.buffer)))
+}
+
+// noteEnd counts and logs the end of an attempt or a connection. Only the first of several failed attempts in a row
+// is worth a warning.
+func (p *peer) noteEnd(err error, wasReachable bool) (reachable bool) {
+	if !errors.Is(err, errConnect) {
+		p.t.cfg.Logger.Info("connection ended", "peer", p.id, "error", err)
+		return true
+	}
+	if errors.Is(err, ErrRefused) {
+		p.t.refused.Add(1)
+	} else {
+		p.t.dialErrors.Add(1)
+	}
+	if wasReachable {
+		p.t.cfg.Logger.Warn("peer is unreachable", "peer", p.id, "error", err)
+	} else {
+		p.t.cfg.Logger.Debug("peer is still unreachable", "peer", p.id, "error", err)
+	}
+	return false
+}
+
+// backoff is the pause between two dials: drawn between least and a bound that doubles up to most, so that nodes do
+// not dial in step.
+type backoff struct {
+	least, most, current time.Duration
+}
+
+func newBackoff(least, most time.Duration) *backoff {
+	return &backoff{least: least, most: most, current: least}
+}
+
+func (b *backoff) next() time.Duration {
+	pause := b.least + rand.N(b.current-b.least+1)
+	b.current = min(2*b.current, b.most)
+	return pause
+}
+
+func (b *backoff) reset() { b.current = b.least }

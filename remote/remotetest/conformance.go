@@ -1,0 +1,447 @@
+// Package remotetest holds every implementation of [remote.Transport] to its contract. A user who brings a transport
+// calls [Run] in a test.
+package remotetest
+
+import (
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/remote"
+)
+
+// NewNetworks returns, for one test, the network of each node: the same one for all nodes when they share it, one
+// of its own for each when they do not. Address is where the node shall be reached; empty: anywhere.
+type NewNetworks func(t *testing.T) func(id engine.NodeID, address string) remote.Network
+
+// Run runs the conformance suite.
+func Run(t *testing.T, networks NewNetworks) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, *cluster)
+	}{
+		{"a message arrives as it was sent", testEveryMessage},
+		{"messages of one kind arrive in order", testOrder},
+		{"a large message arrives", testLargeMessage},
+		{"both ends see each other before the first message", testPeerSeen},
+		{"a message without a route is dropped", testNoRoute},
+		{"a joiner can be answered", testLearnedRoute},
+		{"a joiner that does not know the founders is let in", testUnpinned},
+		{"another cluster is refused", testWrongCluster},
+		{"other founders are refused", testOtherFounders},
+		{"a pinned joiner refuses other founders", testPin},
+		{"a route to the wrong node delivers nothing", testWrongNode},
+		{"a node does not talk with itself", testSelf},
+		{"a dropped route carries nothing", testDropRoute},
+		{"a changed route leads to the new place", testChangedRoute},
+		{"a restarted peer is seen again", testRestart},
+		{"an occupied address is told at start", testOccupied},
+		{"a transport starts once", testStartOnce},
+		{"a handler may use the transport", testReentrant},
+		{"many senders, and nothing is lost or counted twice", testConcurrentSenders},
+		{"nothing is delivered after Close", testClose},
+		{"a node must be able to introduce itself", testInvalidLocal},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, &cluster{t: t, network: networks(t)}) })
+	}
+}
+
+// cluster makes the nodes of one test.
+type cluster struct {
+	t       *testing.T
+	network func(id engine.NodeID, address string) remote.Network
+}
+
+// node is a started transport and what it heard.
+type node struct {
+	*Recorder
+	remote.Transport
+	id engine.NodeID
+}
+
+// Introduction returns a complete Hello for a node of the cluster "conformance".
+func Introduction(id engine.NodeID) remote.Hello {
+	return remote.Hello{
+		Cluster:            engine.ClusterID{Name: "conformance", Founders: [16]byte{1}},
+		Peer:               engine.Peer{ID: id, Incarnation: engine.Incarnation(0xbeef<<8 | uint64(id))},
+		MinElectionTimeout: 500 * time.Millisecond,
+		Epoch:              uint64(id) * 1000,
+	}
+}
+
+func (c *cluster) start(id engine.NodeID, changes ...func(*remote.Hello)) *node {
+	c.t.Helper()
+	return c.startAt(id, "", changes...)
+}
+
+func (c *cluster) startAt(id engine.NodeID, address string, changes ...func(*remote.Hello)) *node {
+	c.t.Helper()
+	local := Introduction(id)
+	for _, change := range changes {
+		change(&local)
+	}
+	transport, err := c.network(id, address).NewTransport(local)
+	require.NoError(c.t, err)
+	n := &node{Recorder: NewRecorder(), Transport: transport, id: id}
+	require.NoError(c.t, transport.Start(n))
+	c.t.Cleanup(func() { require.NoError(c.t, transport.Close()) })
+	return n
+}
+
+func (n *node) routeTo(other *node) { n.SetRoute(other.id, other.Address()) }
+
+// heartbeat returns a message that is told from others by its number. Heartbeats may replace each other: it is for
+// tests that wait for one before they send the next.
+func heartbeat(number engine.SendNumber) engine.Message {
+	return &engine.Heartbeat{Term: 1, Number: number}
+}
+
+// timeoutNow returns a message that is never replaced by a newer one.
+func timeoutNow(number engine.SendNumber) engine.Message {
+	return &engine.TimeoutNow{Term: 1, Number: number}
+}
+
+func appendEntries(number engine.SendNumber, size int) *engine.AppendEntries {
+	return &engine.AppendEntries{
+		Term: 3, Number: number, Prev: engine.Position{Term: 2, Index: 9},
+		Entries: []engine.Entry{{Term: 3, Index: 10, Kind: engine.EntryCommand, Data: make([]byte, size)}},
+		Commit:  9,
+	}
+}
+
+// Messages returns one message of each type with every field set.
+func Messages() []engine.Message {
+	founders, err := engine.FoundersEntry(engine.Membership{
+		Members: []engine.Member{{ID: 1, Role: engine.Voter, Address: "10.0.0.1:7000"}},
+	})
+	if err != nil {
+		panic(err)
+	}
+	last := engine.Position{Term: 6, Index: 40}
+	return []engine.Message{
+		&engine.RequestPreVote{Term: 7, Round: 2, Last: last},
+		&engine.RequestPreVoteResponse{Term: 7, Round: 2, Granted: true},
+		&engine.RequestVote{Term: 7, Last: last, Transfer: true},
+		&engine.RequestVoteResponse{Term: 7, Granted: true},
+		&engine.AppendEntries{
+			Term: 7, Number: 11, Prev: engine.Position{Term: 5, Index: 38}, Commit: 38,
+			Entries: []engine.Entry{
+				{Term: 6, Index: 39, Kind: engine.EntryNoOp},
+				{Term: 6, Index: 40, Kind: engine.EntryCommand, Data: []byte("set k v")},
+				{Term: 7, Index: 41, Kind: engine.EntryConfiguration, Data: founders.Data},
+			},
+		},
+		&engine.AppendEntriesResponse{Term: 7, Number: 11, Accepted: true, Match: 41},
+		&engine.AppendEntriesResponse{Term: 7, Number: 12, Conflict: engine.Position{Term: 6, Index: 39}},
+		&engine.Heartbeat{Term: 7, Number: 13, Commit: 41},
+		&engine.HeartbeatResponse{Term: 7, Number: 13},
+		&engine.TimeoutNow{Term: 7, Number: 14},
+	}
+}
+
+func testEveryMessage(t *testing.T, c *cluster) {
+	a, b := c.start(1), c.start(2)
+	a.routeTo(b)
+	for _, m := range Messages() {
+		a.Send(b.id, m)
+		got := b.Next()
+		require.Equal(t, m, got.Message)
+		require.Equal(t, Introduction(1).Peer, got.From)
+		require.Positive(t, got.Size)
+	}
+	require.EqualValues(t, len(Messages()), b.Metrics().Received)
+	require.Zero(t, a.Metrics().Dropped)
+}
+
+func testOrder(t *testing.T, c *cluster) {
+	a, b := c.start(1), c.start(2)
+	a.routeTo(b)
+	const count = 1000
+	for i := range count {
+		a.Send(b.id, appendEntries(engine.SendNumber(i+1), 100))
+	}
+	for i := range count {
+		got, ok := b.Next().Message.(*engine.AppendEntries)
+		require.True(t, ok)
+		require.Equal(t, engine.SendNumber(i+1), got.Number)
+	}
+}
+
+func testLargeMessage(t *testing.T, c *cluster) {
+	a, b := c.start(1), c.start(2)
+	a.routeTo(b)
+	m := appendEntries(1, 8<<20)
+	for i := range m.Entries[0].Data {
+		m.Entries[0].Data[i] = byte(i * 7)
+	}
+	a.Send(b.id, m)
+	got := b.Next()
+	require.Equal(t, m, got.Message)
+	require.Greater(t, got.Size, 8<<20)
+}
+
+func testPeerSeen(t *testing.T, c *cluster) {
+	a, b := c.start(1), c.start(2)
+	a.routeTo(b)
+	a.Send(b.id, heartbeat(1))
+	b.Next()
+	require.NotEmpty(t, b.seen, "a message came before the handshake was told")
+	for _, side := range []struct{ hears, of *node }{{b, a}, {a, b}} {
+		want := Introduction(side.of.id)
+		want.Address, want.Version = side.of.Address(), remote.WireVersion
+		require.Equal(t, want, side.hears.Await(side.of.id))
+	}
+}
+
+func testNoRoute(t *testing.T, c *cluster) {
+	a := c.start(1)
+	a.Send(2, heartbeat(1))
+	require.EqualValues(t, 1, a.Metrics().Dropped)
+	require.Zero(t, a.Metrics().Sent)
+}
+
+func testLearnedRoute(t *testing.T, c *cluster) {
+	leader, joiner := c.start(1), c.start(2)
+	joiner.routeTo(leader)
+	require.Equal(t, joiner.Address(), leader.Await(joiner.id).Address)
+	leader.Send(joiner.id, heartbeat(1))
+	require.Equal(t, heartbeat(1), joiner.Next().Message)
+}
+
+func unpinned(h *remote.Hello) { h.Cluster.Founders = [16]byte{} }
+
+func testUnpinned(t *testing.T, c *cluster) {
+	leader, joiner := c.start(1), c.start(2, unpinned)
+	leader.routeTo(joiner)
+	hello := joiner.Await(leader.id)
+	require.Equal(t, Introduction(1).Cluster, hello.Cluster, "the joiner learns the whole id")
+	joiner.PinCluster(hello.Cluster)
+	leader.Send(joiner.id, heartbeat(1))
+	joiner.Next()
+	joiner.Send(leader.id, heartbeat(2))
+	leader.Next()
+}
+
+// repeat does something again and again, as an engine does, until it has had its effect.
+func repeat(do func(), done func() bool) {
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for !done() {
+		do()
+		<-ticker.C
+	}
+}
+
+// refused holds that nothing gets from a to b, and that some other node still can.
+func refused(t *testing.T, c *cluster, a, b *node) {
+	t.Helper()
+	a.routeTo(b)
+	repeat(func() { a.Send(b.id, timeoutNow(1)) }, func() bool { return a.Metrics().Refused > 0 })
+	friend := c.start(9, func(h *remote.Hello) { h.Cluster = clusterOf(b) })
+	friend.routeTo(b)
+	friend.Send(b.id, timeoutNow(2))
+	require.Equal(t, timeoutNow(2), b.Next().Message, "the refused message was delivered")
+	require.Equal(t, friend.id, b.NextSeen().Peer.ID, "the refused node was seen")
+	require.NotZero(t, b.Metrics().Refused)
+}
+
+func clusterOf(n *node) engine.ClusterID {
+	if n.id == 3 {
+		return otherCluster
+	}
+	return Introduction(n.id).Cluster
+}
+
+var otherCluster = engine.ClusterID{Name: "other", Founders: [16]byte{1}}
+
+func testWrongCluster(t *testing.T, c *cluster) {
+	refused(t, c, c.start(1), c.start(3, func(h *remote.Hello) { h.Cluster = otherCluster }))
+}
+
+func testOtherFounders(t *testing.T, c *cluster) {
+	refused(t, c, c.start(1, func(h *remote.Hello) { h.Cluster.Founders = [16]byte{2} }), c.start(2))
+}
+
+func testPin(t *testing.T, c *cluster) {
+	a := c.start(1, unpinned)
+	a.PinCluster(engine.ClusterID{Name: Introduction(1).Cluster.Name, Founders: [16]byte{2}})
+	refused(t, c, a, c.start(2))
+}
+
+func testWrongNode(t *testing.T, c *cluster) {
+	a, b, other := c.start(1), c.start(2), c.start(4)
+	a.SetRoute(other.id, b.Address())
+	repeat(func() { a.Send(other.id, timeoutNow(1)) }, func() bool { return a.Metrics().Refused > 0 })
+	require.Zero(t, b.Waiting())
+	require.Zero(t, other.Waiting())
+}
+
+func testSelf(t *testing.T, c *cluster) {
+	a := c.start(1)
+	a.routeTo(a)
+	a.SetRoute(0, a.Address())
+	a.Send(a.id, heartbeat(1))
+	a.Send(0, heartbeat(1))
+	require.EqualValues(t, 2, a.Metrics().Dropped)
+}
+
+func testDropRoute(t *testing.T, c *cluster) {
+	a, b := c.start(1), c.start(2)
+	a.routeTo(b)
+	a.Send(b.id, timeoutNow(1))
+	b.Next()
+	a.DropRoute(b.id)
+	dropped := a.Metrics().Dropped
+	a.Send(b.id, timeoutNow(2))
+	require.Equal(t, dropped+1, a.Metrics().Dropped)
+	a.routeTo(b)
+	a.Send(b.id, timeoutNow(3))
+	require.Equal(t, timeoutNow(3), b.Next().Message)
+}
+
+func testChangedRoute(t *testing.T, c *cluster) {
+	a, b := c.start(1), c.start(2)
+	a.SetRoute(b.id, "127.0.0.1:1")
+	a.routeTo(b)
+	a.Send(b.id, timeoutNow(1))
+	require.Equal(t, timeoutNow(1), b.Next().Message)
+}
+
+func testRestart(t *testing.T, c *cluster) {
+	a, b := c.start(1), c.start(2)
+	a.routeTo(b)
+	a.Send(b.id, timeoutNow(1))
+	b.Next()
+	require.NoError(t, b.Close())
+	again := c.startAt(2, b.Address(), func(h *remote.Hello) { h.Epoch++ })
+	again.routeTo(a)
+	for a.Await(again.id).Epoch == Introduction(2).Epoch {
+		continue
+	}
+	again.Await(a.id)
+	repeat(func() { a.Send(again.id, timeoutNow(2)) }, func() bool { return again.Waiting() > 0 })
+	require.Equal(t, timeoutNow(2), again.Next().Message)
+}
+
+func testOccupied(t *testing.T, c *cluster) {
+	first := c.start(1)
+	second, err := c.network(1, first.Address()).NewTransport(Introduction(1))
+	require.NoError(t, err)
+	err = second.Start(NewRecorder())
+	require.ErrorContains(t, err, "n1 cannot listen on "+first.Address())
+	require.ErrorContains(t, err, "address already in use")
+	require.NoError(t, second.Close())
+}
+
+func testStartOnce(t *testing.T, c *cluster) {
+	a := c.start(1)
+	require.ErrorIs(t, a.Start(a), remote.ErrClosed)
+	require.NoError(t, a.Close())
+	require.NoError(t, a.Close())
+	require.ErrorIs(t, a.Start(a), remote.ErrClosed)
+	a.Send(2, heartbeat(1))
+	a.SetRoute(2, "127.0.0.1:1")
+	a.DropRoute(2)
+}
+
+// busybody is a handler that calls back into the transport.
+type busybody struct {
+	*Recorder
+	transport remote.Transport
+}
+
+func (h *busybody) PeerSeen(hello remote.Hello) {
+	h.transport.PinCluster(hello.Cluster)
+	h.transport.SetRoute(hello.Peer.ID, hello.Address)
+	h.Recorder.PeerSeen(hello)
+}
+
+func (h *busybody) Deliver(from engine.Peer, message engine.Message, size int) {
+	h.transport.Metrics()
+	h.transport.Send(from.ID, &engine.HeartbeatResponse{Term: message.MessageTerm(), Number: 1})
+	h.Recorder.Deliver(from, message, size)
+}
+
+func testReentrant(t *testing.T, c *cluster) {
+	a := c.start(1)
+	local := Introduction(2)
+	transport, err := c.network(2, "").NewTransport(local)
+	require.NoError(t, err)
+	b := &busybody{NewRecorder(), transport}
+	require.NoError(t, transport.Start(b))
+	defer transport.Close()
+	a.SetRoute(2, transport.Address())
+	a.Send(2, heartbeat(1))
+	require.Equal(t, heartbeat(1), b.Next().Message)
+	require.Equal(t, &engine.HeartbeatResponse{Term: 1, Number: 1}, a.Next().Message)
+}
+
+func testConcurrentSenders(t *testing.T, c *cluster) {
+	a, b := c.start(1), c.start(2)
+	a.routeTo(b)
+	const senders, each = 8, 250
+	var group sync.WaitGroup
+	for s := range senders {
+		group.Go(func() {
+			for i := range each {
+				a.Send(b.id, appendEntries(engine.SendNumber(s*each+i+1), 10))
+			}
+		})
+	}
+	group.Wait()
+	numbers := make(map[engine.SendNumber]bool)
+	for range senders * each {
+		m, ok := b.Next().Message.(*engine.AppendEntries)
+		require.True(t, ok)
+		require.False(t, numbers[m.Number], "number "+strconv.Itoa(int(m.Number))+" came twice")
+		numbers[m.Number] = true
+	}
+	require.EqualValues(t, senders*each, b.Metrics().Received)
+	require.Zero(t, a.Metrics().Dropped)
+}
+
+func testClose(t *testing.T, c *cluster) {
+	a, b := c.start(1), c.start(2)
+	a.routeTo(b)
+	a.Send(b.id, timeoutNow(1))
+	b.Next()
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		for i := engine.SendNumber(2); ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				a.Send(b.id, heartbeat(i))
+			}
+		}
+	})
+	b.Next()
+	require.NoError(t, b.Close())
+	waiting := b.Waiting()
+	for range 1000 {
+		a.Send(b.id, timeoutNow(1))
+	}
+	close(stop)
+	group.Wait()
+	require.Equal(t, waiting, b.Waiting())
+}
+
+func testInvalidLocal(t *testing.T, c *cluster) {
+	for name, spoil := range map[string]func(*remote.Hello){
+		"no id":            func(h *remote.Hello) { h.Peer.ID = 0 },
+		"no incarnation":   func(h *remote.Hello) { h.Peer.Incarnation = 0 },
+		"no cluster":       func(h *remote.Hello) { h.Cluster.Name = "" },
+		"negative timeout": func(h *remote.Hello) { h.MinElectionTimeout = -1 },
+	} {
+		local := Introduction(1)
+		spoil(&local)
+		_, err := c.network(1, "").NewTransport(local)
+		require.ErrorIs(t, err, remote.ErrInvalidConfig, name)
+	}
+}

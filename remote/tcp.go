@@ -1,0 +1,210 @@
+package remote
+
+import (
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/yggr-go/yggr/engine"
+)
+
+// TCP is the [Network] of nodes in different processes. It is the configuration of one node.
+type TCP struct {
+	cfg TCPConfig
+}
+
+// NewTCP returns the network of a node that is reached as cfg says. What is wrong with cfg is told by
+// [TCP.NewTransport].
+func NewTCP(cfg TCPConfig) *TCP { return &TCP{cfg: cfg.withDefaults()} }
+
+// NewTransport returns a transport that does not listen yet. Errors wrap [ErrInvalidConfig].
+func (n *TCP) NewTransport(local Hello) (Transport, error) {
+	if err := n.cfg.validate(); err != nil {
+		return nil, err
+	}
+	if err := validateLocal(local); err != nil {
+		return nil, err
+	}
+	local.Version = WireVersion
+	local.Address = n.cfg.Advertise
+	if local.Address == "" {
+		local.Address = n.cfg.Listen
+	}
+	return &tcpTransport{
+		cfg:       n.cfg,
+		strange:   throttle{logger: n.cfg.Logger},
+		local:     local,
+		peers:     make(map[engine.NodeID]*peer),
+		inbound:   make(map[engine.NodeID]*inbound),
+		strangers: make(map[net.Conn]struct{}),
+	}, nil
+}
+
+// tcpTransport is one node's end of every connection.
+type tcpTransport struct {
+	cfg     TCPConfig
+	handler Handler // set by Start
+	strange throttle
+	counters
+
+	mu        sync.RWMutex
+	local     Hello
+	listener  net.Listener
+	started   bool
+	closed    bool
+	peers     map[engine.NodeID]*peer    // routes; each dials one outbound connection
+	inbound   map[engine.NodeID]*inbound // the newest inbound connection of each peer
+	strangers map[net.Conn]struct{}      // inbound, before the handshake is done
+	running   sync.WaitGroup             // every goroutine; added to under mu while not closed
+}
+
+func (t *tcpTransport) Start(handler Handler) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.started || t.closed {
+		return ErrClosed
+	}
+	listener, err := net.Listen("tcp", t.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("remote: %v cannot listen on %s: %w", t.local.Peer.ID, t.cfg.Listen, err)
+	}
+	t.listener, t.handler, t.started = listener, handler, true
+	if _, port, _ := net.SplitHostPort(t.local.Address); port == "0" {
+		t.local.Address = listener.Addr().String()
+	}
+	t.running.Go(t.accept)
+	for _, p := range t.peers {
+		t.running.Go(p.run)
+	}
+	return nil
+}
+
+func (t *tcpTransport) Address() string { return t.introduction().Address }
+
+// introduction returns what this node says of itself at this moment.
+func (t *tcpTransport) introduction() Hello {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.local
+}
+
+func (t *tcpTransport) SetRoute(to engine.NodeID, address string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed || to == 0 || to == t.local.Peer.ID {
+		return
+	}
+	if p := t.peers[to]; p != nil && p.address == address {
+		p.adopt()
+		return
+	}
+	t.replaceRoute(to, address, false)
+}
+
+// replaceRoute begins anew with a peer. The caller holds mu.
+func (t *tcpTransport) replaceRoute(to engine.NodeID, address string, learned bool) {
+	t.removeRoute(to)
+	p := newPeer(t, to, address, learned)
+	t.peers[to] = p
+	if t.started {
+		t.running.Go(p.run)
+	}
+}
+
+func (t *tcpTransport) removeRoute(to engine.NodeID) {
+	if p := t.peers[to]; p != nil {
+		p.stop()
+		delete(t.peers, to)
+	}
+}
+
+func (t *tcpTransport) DropRoute(to engine.NodeID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.removeRoute(to)
+	if in := t.inbound[to]; in != nil {
+		in.conn.Close()
+	}
+}
+
+// learnRoute takes the address of an inbound handshake as the route to a sender that has no other: a joiner must be
+// able to get answers before any configuration names it. The caller holds mu.
+func (t *tcpTransport) learnRoute(hello Hello) {
+	p := t.peers[hello.Peer.ID]
+	if p == nil || p.learned() && p.address != hello.Address {
+		t.replaceRoute(hello.Peer.ID, hello.Address, true)
+		return
+	}
+	p.noticeAlive(hello)
+}
+
+func (t *tcpTransport) PinCluster(id engine.ClusterID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.local.Cluster.Same(id) {
+		t.cfg.Logger.Warn("cannot pin another cluster", "cluster", t.local.Cluster, "refused", id)
+		return
+	}
+	t.local.Cluster = id
+	for _, in := range t.inbound {
+		if !in.hello.Cluster.Same(id) {
+			in.conn.Close()
+		}
+	}
+	for _, p := range t.peers {
+		p.closeUnless(func(remote Hello) bool { return remote.Cluster.Same(id) })
+	}
+}
+
+func (t *tcpTransport) Send(to engine.NodeID, message engine.Message) {
+	t.mu.RLock()
+	p := t.peers[to]
+	t.mu.RUnlock()
+	if p == nil || !t.queue(p, message) {
+		t.dropped.Add(1)
+	}
+}
+
+func (t *tcpTransport) queue(p *peer, message engine.Message) bool {
+	size := envelopeSize(message)
+	if size > t.cfg.MaxFrameBytes {
+		t.strange.warn("dropped a message that is larger than MaxFrameBytes", "peer", p.id, "size", size)
+		return false
+	}
+	return p.outbox.push(message, frameHeaderSize+size)
+}
+
+func (t *tcpTransport) Metrics() Metrics { return t.metrics() }
+
+func (t *tcpTransport) Close() error {
+	t.mu.Lock()
+	if !t.closed {
+		t.closed = true
+		t.closeConnections()
+	}
+	t.mu.Unlock()
+	t.running.Wait()
+	return nil
+}
+
+// closeConnections ends every goroutine by taking away what it waits for. The caller holds mu.
+func (t *tcpTransport) closeConnections() {
+	if t.listener != nil {
+		t.listener.Close()
+	}
+	for conn := range t.strangers {
+		conn.Close()
+	}
+	for _, in := range t.inbound {
+		in.conn.Close()
+	}
+	for _, p := range t.peers {
+		p.stop()
+	}
+}
+
+func (t *tcpTransport) isClosed() bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.closed
+}

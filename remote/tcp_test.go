@@ -1,0 +1,514 @@
+package remote
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/remote/raftpb"
+)
+
+// ears is a Handler that passes on what it hears.
+type ears struct {
+	seen     chan Hello
+	messages chan engine.Message
+}
+
+func (e *ears) PeerSeen(hello Hello)                                 { e.seen <- hello }
+func (e *ears) Deliver(_ engine.Peer, message engine.Message, _ int) { e.messages <- message }
+
+func introductionOf(id engine.NodeID) Hello {
+	return Hello{
+		Cluster: engine.ClusterID{Name: "c", Founders: [16]byte{1}},
+		Peer:    engine.Peer{ID: id, Incarnation: 7}, Epoch: 1, Address: "127.0.0.1:1",
+	}
+}
+
+// listening starts node 1 on a free port of the loopback interface.
+func listening(t *testing.T, change ...func(*TCPConfig)) (*tcpTransport, *ears) {
+	t.Helper()
+	return listeningAs(t, 1, change...)
+}
+
+func listeningAs(t *testing.T, id engine.NodeID, change ...func(*TCPConfig)) (*tcpTransport, *ears) {
+	t.Helper()
+	cfg := TCPConfig{Listen: "127.0.0.1:0"}
+	for _, c := range change {
+		c(&cfg)
+	}
+	local := introductionOf(id)
+	transport, err := NewTCP(cfg).NewTransport(local)
+	require.NoError(t, err)
+	heard := &ears{make(chan Hello, 1000), make(chan engine.Message, 1000)}
+	require.NoError(t, transport.Start(heard))
+	t.Cleanup(func() { require.NoError(t, transport.Close()) })
+	return transport.(*tcpTransport), heard
+}
+
+// stranger is a raw connection to a transport.
+type stranger struct {
+	net.Conn
+	reader *bufio.Reader
+	t      *testing.T
+}
+
+func dial(t *testing.T, transport Transport) *stranger {
+	t.Helper()
+	conn, err := net.Dial("tcp", transport.Address())
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	return &stranger{conn, bufio.NewReader(conn), t}
+}
+
+// dialAs also shakes hands.
+func dialAs(t *testing.T, transport Transport, hello Hello) *stranger {
+	t.Helper()
+	s := dial(t, transport)
+	_, err := introduce(s, s.reader, hello)
+	require.NoError(t, err)
+	return s
+}
+
+func (s *stranger) write(b []byte) {
+	s.t.Helper()
+	_, err := s.Write(b)
+	require.NoError(s.t, err)
+}
+
+// untilClosed reads until the other end has closed the connection. What it counts is counted by then.
+func (s *stranger) untilClosed() []byte {
+	all, _ := io.ReadAll(s.reader)
+	return all
+}
+
+// works holds that a peer can still be heard, whatever strangers did.
+func works(t *testing.T, transport Transport, heard *ears) {
+	t.Helper()
+	friend := dialAs(t, transport, introductionOf(99))
+	friend.write(appendFrame(nil, &engine.Heartbeat{Term: 42}))
+	require.Equal(t, &engine.Heartbeat{Term: 42}, <-heard.messages)
+	friend.Close()
+}
+
+func TestGarbageInsteadOfAHandshakeIsRefused(t *testing.T) {
+	random := make([]byte, 4096)
+	source := rand.NewChaCha8([32]byte{1})
+	_, _ = source.Read(random)
+	huge := make([]byte, frameHeaderSize)
+	binary.LittleEndian.PutUint32(huge, 1<<31)
+	hello, err := protoFrame(helloToWire(introductionOf(2)))
+	require.NoError(t, err)
+	for name, garbage := range map[string][]byte{
+		"random bytes":        random,
+		"HTTP":                []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+		"TLS":                 {0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3},
+		"RESP":                []byte("*1\r\n$4\r\nPING\r\n"),
+		"zeros":               make([]byte, 4096),
+		"huge length":         huge,
+		"hello, bit flipped":  append(bytes.Clone(hello[:len(hello)-1]), hello[len(hello)-1]^1),
+		"frame of no hello":   frameOf([]byte{0xff, 0xff, 0xff}),
+		"empty hello":         frameOf(nil),
+		"message, not hello":  appendFrame(nil, &engine.TimeoutNow{Term: 1}),
+		"answer, not a hello": frameOf([]byte{10, 2, 8, 1}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport, heard := listening(t)
+			s := dial(t, transport)
+			s.write(garbage)
+			s.untilClosed()
+			require.EqualValues(t, 1, transport.Metrics().Refused)
+			require.Empty(t, heard.seen)
+			works(t, transport, heard)
+		})
+	}
+}
+
+func TestAHandshakeHasATimeLimit(t *testing.T) {
+	impatient := func(c *TCPConfig) { c.HandshakeTimeout = 20 * time.Millisecond }
+	hello, err := protoFrame(helloToWire(introductionOf(2)))
+	require.NoError(t, err)
+	for name, first := range map[string][]byte{
+		"silent": nil, "one byte": hello[:1], "a header": hello[:frameHeaderSize], "half": hello[:len(hello)/2],
+	} {
+		transport, _ := listening(t, impatient)
+		s := dial(t, transport)
+		s.write(first)
+		s.untilClosed()
+		require.EqualValues(t, 1, transport.Metrics().Refused, name)
+	}
+}
+
+func TestAHelloThatBreaksARuleIsRefusedWithTheReason(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil  func(*raftpb.Hello)
+		reason raftpb.RefusalReason
+		text   string
+	}{
+		"zero id":          {func(h *raftpb.Hello) { h.NodeId = 0 }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "node id is zero"},
+		"no incarnation":   {func(h *raftpb.Hello) { h.Incarnation = 0 }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "incarnation is zero"},
+		"own id":           {func(h *raftpb.Hello) { h.NodeId = 1 }, raftpb.RefusalReason_REFUSAL_REASON_SAME_ID, "this node is n1 itself"},
+		"no cluster":       {func(h *raftpb.Hello) { h.Cluster = "" }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "cluster name of 0 bytes"},
+		"long cluster":     {func(h *raftpb.Hello) { h.Cluster = strings.Repeat("c", 129) }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "cluster name of 129 bytes"},
+		"other cluster":    {func(h *raftpb.Hello) { h.Cluster = "d" }, raftpb.RefusalReason_REFUSAL_REASON_WRONG_CLUSTER, "n2 is of cluster d:01000000, this node of c:01000000"},
+		"other founders":   {func(h *raftpb.Hello) { h.Founders[0] = 2 }, raftpb.RefusalReason_REFUSAL_REASON_WRONG_CLUSTER, "n2 is of cluster c:02000000"},
+		"short hash":       {func(h *raftpb.Hello) { h.Founders = h.Founders[:3] }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "founders' hash of 3 bytes"},
+		"no address":       {func(h *raftpb.Hello) { h.Address = "" }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "invalid hello"},
+		"address, no host": {func(h *raftpb.Hello) { h.Address = ":7001" }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "no host and port"},
+		"long address":     {func(h *raftpb.Hello) { h.Address = strings.Repeat("a", 1100) + ":1" }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "address of 1102 bytes"},
+		"negative timeout": {func(h *raftpb.Hello) { h.MinElectionTimeoutNs = -1 }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "negative"},
+		"no version":       {func(h *raftpb.Hello) { h.Version = 0 }, raftpb.RefusalReason_REFUSAL_REASON_WRONG_VERSION, "this node 1..1"},
+		"too new":          {func(h *raftpb.Hello) { h.Version, h.OldestVersion = 3, 2 }, raftpb.RefusalReason_REFUSAL_REASON_WRONG_VERSION, "peer speaks wire versions 2..3"},
+	} {
+		transport, heard := listening(t)
+		s := dial(t, transport)
+		hello := helloToWire(introductionOf(2))
+		c.spoil(hello)
+		require.NoError(t, writeHandshake(s, hello))
+		var answer raftpb.HelloAnswer
+		require.NoError(t, readHandshake(s.reader, &answer), name)
+		require.Equal(t, c.reason, answer.GetRefusal().GetReason(), name)
+		require.Contains(t, answer.GetRefusal().GetText(), c.text, name)
+		s.untilClosed()
+		require.EqualValues(t, 1, transport.Metrics().Refused, name)
+		require.Empty(t, heard.seen, name)
+	}
+}
+
+// A newer peer that still speaks our version is welcome, with the message types that we do not know.
+func TestAMessageOfUnknownTypeIsCountedAndIgnored(t *testing.T) {
+	transport, heard := listening(t)
+	s := dial(t, transport)
+	hello := helloToWire(introductionOf(2))
+	hello.Version = 9
+	require.NoError(t, writeHandshake(s, hello))
+	require.EqualValues(t, 9, (<-heard.seen).Version)
+	strange := protowire.AppendBytes(protowire.AppendTag(nil, 40, protowire.BytesType), []byte("new"))
+	s.write(frameOf(strange))
+	s.write(appendFrame(nil, &engine.Heartbeat{Term: 1}))
+	require.Equal(t, &engine.Heartbeat{Term: 1}, <-heard.messages)
+	require.EqualValues(t, 1, transport.Metrics().Unknown)
+	require.Zero(t, transport.Metrics().Malformed)
+}
+
+func TestMalformedContentClosesTheConnection(t *testing.T) {
+	flipped := appendFrame(nil, &engine.Heartbeat{Term: 3})
+	flipped[len(flipped)-1] ^= 1
+	huge := make([]byte, frameHeaderSize)
+	binary.LittleEndian.PutUint32(huge, 1<<31)
+	for name, content := range map[string][]byte{
+		"checksum":        flipped,
+		"huge length":     huge,
+		"no term":         appendFrame(nil, &engine.Heartbeat{}),
+		"no envelope":     frameOf([]byte("GET /")),
+		"a second hello":  frameOf([]byte{8, 1, 16, 1, 26, 1, 'c'}),
+		"entries unsound": appendFrame(nil, &engine.AppendEntries{Term: 3, Entries: []engine.Entry{{Term: 4, Index: 1, Kind: 2}}}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport, heard := listening(t)
+			s := dialAs(t, transport, introductionOf(2))
+			s.write(content)
+			s.untilClosed()
+			if name == "a second hello" {
+				require.EqualValues(t, 1, transport.Metrics().Malformed+transport.Metrics().Unknown)
+				return
+			}
+			require.EqualValues(t, 1, transport.Metrics().Malformed)
+			require.Zero(t, transport.Metrics().Received)
+			works(t, transport, heard)
+		})
+	}
+}
+
+func TestConnectionsBeyondTheBoundsAreRefused(t *testing.T) {
+	transport, heard := listening(t, func(c *TCPConfig) { c.MaxPeers = 1 })
+	first := dialAs(t, transport, introductionOf(2))
+	s := dial(t, transport)
+	_, err := introduce(s, s.reader, introductionOf(3))
+	require.ErrorIs(t, err, ErrRefused)
+	require.ErrorContains(t, err, "this node has 1 peers already")
+	first.Close()
+	<-heard.seen
+}
+
+func TestStrangersBeyondTheBoundMakeNoGoroutines(t *testing.T) {
+	transport, _ := listening(t)
+	for range maxStrangers {
+		dial(t, transport)
+	}
+	dial(t, transport).untilClosed()
+	require.EqualValues(t, 1, transport.Metrics().Refused)
+}
+
+// A peer's process that restarts leaves a connection behind that no one will ever write to.
+func TestANewerConnectionOfAPeerClosesTheOlder(t *testing.T) {
+	transport, heard := listening(t)
+	older := dialAs(t, transport, introductionOf(2))
+	restarted := introductionOf(2)
+	restarted.Epoch++
+	newer := dialAs(t, transport, restarted)
+	older.untilClosed()
+	newer.write(appendFrame(nil, &engine.Heartbeat{Term: 5}))
+	require.Equal(t, &engine.Heartbeat{Term: 5}, <-heard.messages)
+	require.EqualValues(t, 1, (<-heard.seen).Epoch)
+	require.EqualValues(t, 2, (<-heard.seen).Epoch)
+}
+
+// fakeNode is a listener that behaves as the test wants.
+type fakeNode struct {
+	net.Listener
+	t *testing.T
+}
+
+func fake(t *testing.T) *fakeNode {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	return &fakeNode{listener, t}
+}
+
+func (f *fakeNode) address() string { return f.Addr().String() }
+
+// welcome accepts a connection and shakes hands as the given node.
+func (f *fakeNode) welcome(as Hello) *stranger {
+	f.t.Helper()
+	conn, err := f.Accept()
+	require.NoError(f.t, err)
+	f.t.Cleanup(func() { conn.Close() })
+	s := &stranger{conn, bufio.NewReader(conn), f.t}
+	_, err = readHello(s.reader, as)
+	require.NoError(f.t, err)
+	require.NoError(f.t, answerHello(conn, as, nil))
+	return s
+}
+
+func TestAnInboundHandshakeOfANewProcessEndsTheConnectionToTheOld(t *testing.T) {
+	transport, _ := listening(t)
+	peer := fake(t)
+	transport.SetRoute(2, peer.address())
+	old := peer.welcome(introductionOf(2))
+	restarted := introductionOf(2)
+	restarted.Epoch++
+	dialAs(t, transport, restarted)
+	old.untilClosed()
+	peer.welcome(restarted)
+}
+
+// With pauses of an hour, only the inbound handshake can bring the redial about.
+func TestAnInboundHandshakeEndsThePauseBeforeARedial(t *testing.T) {
+	closed := fake(t)
+	closed.Close()
+	failed := make(logged, 100)
+	transport, _ := listening(t, func(c *TCPConfig) {
+		c.RedialMin, c.RedialMax, c.Logger = time.Hour, time.Hour, failed
+	})
+	transport.SetRoute(2, closed.address())
+	failed.await("peer is unreachable")
+	require.EqualValues(t, 1, transport.Metrics().DialErrors)
+
+	again, err := net.Listen("tcp", closed.address())
+	require.NoError(t, err)
+	defer again.Close()
+	dialAs(t, transport, introductionOf(2))
+	(&fakeNode{again, t}).welcome(introductionOf(2))
+}
+
+// logged is a Logger for tests that wait for something to be told.
+type logged chan string
+
+func (l logged) Debug(msg string, _ ...any) { l <- msg }
+func (l logged) Info(msg string, _ ...any)  { l <- msg }
+func (l logged) Warn(msg string, _ ...any)  { l <- msg }
+
+func (l logged) await(msg string) {
+	for got := range l {
+		if got == msg {
+			return
+		}
+	}
+}
+
+func TestAConnectionWithoutASignOfLifeIsClosed(t *testing.T) {
+	restless := func(c *TCPConfig) { c.KeepAlive, c.IdleTimeout = 5*time.Millisecond, 20*time.Millisecond }
+	t.Run("inbound", func(t *testing.T) {
+		transport, _ := listening(t, restless)
+		dialAs(t, transport, introductionOf(2)).untilClosed()
+	})
+	t.Run("outbound", func(t *testing.T) {
+		transport, _ := listening(t, restless)
+		peer := fake(t)
+		transport.SetRoute(2, peer.address())
+		alive := peer.welcome(introductionOf(2)).untilClosed()
+		require.True(t, bytes.HasPrefix(alive, keepAlive), "the dialler shows that it lives")
+		peer.welcome(introductionOf(2))
+	})
+}
+
+// The listener answers the dialler's sign of life, so both stay.
+func TestSignsOfLifeAreAnswered(t *testing.T) {
+	transport, _ := listening(t, func(c *TCPConfig) { c.KeepAlive = time.Nanosecond })
+	s := dialAs(t, transport, introductionOf(2))
+	for range 3 {
+		s.write(keepAlive)
+		body, err := readFrame(s.reader, 0)
+		require.NoError(t, err)
+		require.Empty(t, body)
+	}
+}
+
+// One peer reads nothing: what is sent to it is dropped in the end, nobody waits, and the other peer hears all.
+func TestAPeerThatReadsNothingDelaysNobody(t *testing.T) {
+	transport, _ := listening(t, func(c *TCPConfig) { c.MaxFrameBytes, c.MaxQueueBytes = 1<<20, 1<<20 })
+	deaf := fake(t)
+	transport.SetRoute(2, deaf.address())
+	deaf.welcome(introductionOf(2))
+	other, heard := listeningAs(t, 3)
+	transport.SetRoute(3, other.Address())
+	for i := engine.SendNumber(1); transport.Metrics().Dropped == 0; i++ {
+		transport.Send(2, entriesOf(i, 500<<10))
+		transport.Send(3, &engine.TimeoutNow{Term: 1, Number: i})
+		require.Equal(t, &engine.TimeoutNow{Term: 1, Number: i}, <-heard.messages)
+	}
+}
+
+func TestAMessageLargerThanAFrameIsDroppedAndTold(t *testing.T) {
+	told := make(logged, 100)
+	transport, _ := listening(t, func(c *TCPConfig) { c.MaxFrameBytes, c.Logger = 1<<20, told })
+	transport.SetRoute(2, fake(t).address())
+	transport.Send(2, entriesOf(1, 1<<20))
+	require.EqualValues(t, 1, transport.Metrics().Dropped)
+	told.await("dropped a message that is larger than MaxFrameBytes")
+}
+
+func TestADialledNodeThatMisbehavesIsLeft(t *testing.T) {
+	for name, answer := range map[string][]byte{
+		"silence":     nil,
+		"garbage":     []byte("HTTP/1.1 400 Bad Request\r\n\r\n"),
+		"no answer":   frameOf(nil),
+		"half a line": {1, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport, heard := listening(t, func(c *TCPConfig) { c.HandshakeTimeout = 20 * time.Millisecond })
+			peer := fake(t)
+			transport.SetRoute(2, peer.address())
+			for range 2 {
+				conn, err := peer.Accept()
+				require.NoError(t, err)
+				_, err = conn.Write(answer)
+				require.NoError(t, err)
+				_, _ = io.ReadAll(conn)
+				conn.Close()
+			}
+			require.NotZero(t, transport.Metrics().Refused)
+			require.Empty(t, heard.seen)
+		})
+	}
+}
+
+func TestPlainTextStaysOnTheLoopbackInterface(t *testing.T) {
+	for _, listen := range []string{":7001", "0.0.0.0:7001", "192.0.2.1:7001", "[::]:7001", "example.org:7001"} {
+		_, err := NewTCP(TCPConfig{Listen: listen, Advertise: "192.0.2.1:7001"}).NewTransport(introductionOf(1))
+		require.ErrorIs(t, err, ErrInvalidConfig, listen)
+		require.ErrorContains(t, err, "configure TLS, listen on a loopback address, or set AllowPlaintext", listen)
+		_, err = NewTCP(TCPConfig{Listen: listen, Advertise: "192.0.2.1:7001", AllowPlaintext: true}).NewTransport(introductionOf(1))
+		require.NoError(t, err, listen)
+	}
+	for _, listen := range []string{"127.0.0.1:0", "127.1.2.3:0", "localhost:0", "[::1]:0"} {
+		_, err := NewTCP(TCPConfig{Listen: listen}).NewTransport(introductionOf(1))
+		require.NoError(t, err, listen)
+	}
+}
+
+// The address is refused before a packet leaves.
+func TestARouteBeyondTheLoopbackInterfaceIsNotDialledInPlainText(t *testing.T) {
+	told := make(logged, 100)
+	transport, _ := listening(t, func(c *TCPConfig) { c.Logger = told })
+	transport.SetRoute(2, "192.0.2.1:7001")
+	told.await("peer is unreachable")
+	require.ErrorContains(t, onlyLoopback("tcp", "192.0.2.1:7001", nil), "not on the loopback interface")
+	require.NoError(t, onlyLoopback("tcp", "127.0.0.1:7001", nil))
+}
+
+func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
+	for name, c := range map[string]TCPConfig{
+		"no address":            {},
+		"no port":               {Listen: "127.0.0.1"},
+		"nowhere to dial":       {Listen: ":7001", AllowPlaintext: true},
+		"advertised without":    {Listen: "127.0.0.1:0", Advertise: "127.0.0.1:0"},
+		"advertised everywhere": {Listen: "127.0.0.1:0", Advertise: "0.0.0.0:7001"},
+		"tiny frames":           {Listen: "127.0.0.1:0", MaxFrameBytes: 100},
+		"queue below a frame":   {Listen: "127.0.0.1:0", MaxFrameBytes: 1 << 20, MaxQueueBytes: 1 << 19},
+		"no peers":              {Listen: "127.0.0.1:0", MaxPeers: -1},
+		"negative time":         {Listen: "127.0.0.1:0", DialTimeout: -1},
+		"idle below keep-alive": {Listen: "127.0.0.1:0", KeepAlive: time.Second, IdleTimeout: time.Second},
+		"redial reversed":       {Listen: "127.0.0.1:0", RedialMin: time.Second, RedialMax: time.Millisecond},
+	} {
+		_, err := NewTCP(c).NewTransport(introductionOf(1))
+		require.ErrorIs(t, err, ErrInvalidConfig, name)
+	}
+}
+
+func TestTheAdvertisedAddressIsTheOneThatPeersHear(t *testing.T) {
+	transport, _ := listening(t, func(c *TCPConfig) { c.Advertise = "raft-1.internal:7001" })
+	require.Equal(t, "raft-1.internal:7001", transport.Address())
+	peer := fake(t)
+	transport.SetRoute(2, peer.address())
+	conn, err := peer.Accept()
+	require.NoError(t, err)
+	defer conn.Close()
+	hello, err := readHello(bufio.NewReader(conn), introductionOf(2))
+	require.NoError(t, err)
+	require.Equal(t, "raft-1.internal:7001", hello.Address)
+}
+
+// The route that only a handshake knew ends with its connection, so strangers cannot pile routes up.
+func TestALearnedRouteEndsWithItsConnection(t *testing.T) {
+	told := make(logged, 100)
+	transport, _ := listening(t, func(c *TCPConfig) { c.Logger = told })
+	s := dialAs(t, transport, introductionOf(2))
+	s.Close()
+	told.await("inbound connection ended")
+	again := dialAs(t, transport, introductionOf(3))
+	defer again.Close()
+	for transport.routes() != 1 {
+		continue
+	}
+}
+
+func (t *tcpTransport) routes() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.peers)
+}
+
+func TestPinningAClusterClosesConnectionsOfOthers(t *testing.T) {
+	local := introductionOf(1)
+	local.Cluster.Founders = [16]byte{}
+	transport, err := NewTCP(TCPConfig{Listen: "127.0.0.1:0"}).NewTransport(local)
+	require.NoError(t, err)
+	require.NoError(t, transport.Start(&ears{make(chan Hello, 10), make(chan engine.Message, 10)}))
+	defer transport.Close()
+	peer := fake(t)
+	transport.SetRoute(3, peer.address())
+	other := introductionOf(3)
+	other.Cluster.Founders = [16]byte{2}
+	outbound := peer.welcome(other)
+	inbound := dialAs(t, transport, other)
+	transport.PinCluster(introductionOf(1).Cluster)
+	inbound.untilClosed()
+	outbound.untilClosed()
+	transport.PinCluster(other.Cluster)
+	s := dial(t, transport)
+	_, err = introduce(s, s.reader, other)
+	require.ErrorIs(t, err, ErrRefused, "the first pin holds")
+}

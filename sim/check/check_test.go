@@ -1,0 +1,485 @@
+package check_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/sim/check"
+)
+
+// Each test tells a checker one story that a correct cluster cannot tell, and the nearest one that it can.
+
+func command(term engine.Term, index engine.Index, data string) engine.Entry {
+	return engine.Entry{Term: term, Index: index, Kind: engine.EntryCommand, Data: []byte(data)}
+}
+
+func peer(id engine.NodeID) engine.Peer {
+	return engine.Peer{ID: id, Incarnation: engine.Incarnation(id)}
+}
+
+func voters(ids ...engine.NodeID) engine.Membership {
+	var m engine.Membership
+	for _, id := range ids {
+		m.Members = append(m.Members, engine.Member{ID: id, Role: engine.Voter})
+	}
+	return m
+}
+
+// story drives one node at a time and remembers its status.
+type story struct {
+	*check.Cluster
+	t      *testing.T
+	status map[engine.NodeID]engine.Status
+	seq    map[engine.NodeID]engine.Seq
+}
+
+// begin starts three nodes whose logs hold 1/1 "a".
+func begin(t *testing.T) *story {
+	s := &story{Cluster: check.New(), t: t, status: map[engine.NodeID]engine.Status{}, seq: map[engine.NodeID]engine.Seq{}}
+	for id := engine.NodeID(1); id <= 3; id++ {
+		s.start(id, command(1, 1, "a"))
+	}
+	return s
+}
+
+func (s *story) start(id engine.NodeID, entries ...engine.Entry) {
+	require.NoError(s.t, s.Started(peer(id), engine.Recovered{HardState: engine.HardState{Term: 1}, Entries: entries}))
+	s.seq[id] = 0
+	s.status[id] = engine.Status{
+		ID: id, Term: 1, Last: entries[len(entries)-1].Position(), Durable: entries[len(entries)-1].Index, Membership: voters(1, 2, 3),
+	}
+}
+
+// step reports a Step that changes the status in some way and asks for actions.
+func (s *story) step(id engine.NodeID, change func(*engine.Status), actions ...engine.Action) error {
+	status := s.status[id]
+	if change != nil {
+		change(&status)
+	}
+	s.status[id] = status
+	return s.Stepped(id, &engine.Tick{}, actions, status)
+}
+
+func (s *story) hardState(id engine.NodeID, term engine.Term, vote engine.NodeID) engine.Action {
+	s.seq[id]++
+	return &engine.PersistHardState{Seq: s.seq[id], State: engine.HardState{Term: term, Vote: vote}}
+}
+
+func (s *story) entries(id engine.NodeID, entries ...engine.Entry) engine.Action {
+	s.seq[id]++
+	return &engine.PersistLogEntries{Seq: s.seq[id], Entries: entries}
+}
+
+// syncs makes everything durable that the node has written.
+func (s *story) syncs(id engine.NodeID) { s.Durable(id, s.seq[id]) }
+
+// told reports the Step in which the engine hears that everything is durable.
+func (s *story) told(id engine.NodeID, change func(*engine.Status), actions ...engine.Action) error {
+	status := s.status[id]
+	status.Durable = status.Last.Index
+	if change != nil {
+		change(&status)
+	}
+	s.status[id] = status
+	return s.Stepped(id, &engine.Persisted{Seq: s.seq[id]}, actions, status)
+}
+
+// leads makes a node the leader of a term with the vote of its neighbour, which need not have the right to it.
+func (s *story) leads(id engine.NodeID, term engine.Term) error {
+	if err := s.step(id, func(st *engine.Status) {
+		st.Term, st.Vote = term, id
+		for i := range st.Membership.Members {
+			st.Membership.Members[i].Incarnation = engine.Incarnation(i + 1)
+		}
+	}, s.hardState(id, term, id)); err != nil {
+		return err
+	}
+	s.syncs(id)
+	if err := s.told(id, nil); err != nil {
+		return err
+	}
+	status := s.status[id]
+	status.Role = engine.Leader
+	s.status[id] = status
+	vote := &engine.Incoming{From: peer(id%3 + 1), Message: &engine.RequestVoteResponse{Term: term, Granted: true}}
+	return s.Stepped(id, vote, nil, status)
+}
+
+// appends writes entries and makes them durable.
+func (s *story) appends(id engine.NodeID, entries ...engine.Entry) error {
+	err := s.step(id, func(st *engine.Status) { st.Last = entries[len(entries)-1].Position() }, s.entries(id, entries...))
+	if err != nil {
+		return err
+	}
+	s.syncs(id)
+	return s.told(id, nil)
+}
+
+func (s *story) broken(err error, property, detail string) {
+	s.t.Helper()
+	var violation *check.Violation
+	require.ErrorAs(s.t, err, &violation)
+	require.Equal(s.t, property, violation.Property)
+	require.Contains(s.t, violation.Detail, detail)
+}
+
+func TestElectionSafety(t *testing.T) {
+	s := begin(t)
+	require.NoError(t, s.leads(1, 2))
+	require.NoError(t, s.leads(2, 3))
+	s.broken(s.leads(3, 3), "election safety", "n3 leads term 3, and so does n2")
+}
+
+func TestElectionSafetyJudgesWhatLeaves(t *testing.T) {
+	s := begin(t)
+	require.NoError(t, s.leads(1, 2))
+	require.NoError(t, s.step(2, func(st *engine.Status) { st.Term, st.Vote = 2, 2 }, s.hardState(2, 2, 2)))
+	s.syncs(2)
+	s.broken(s.Left(2, 3, &engine.Heartbeat{Term: 2}), "election safety", "n2 leads term 2, and so does n1")
+}
+
+func TestSingleVoteAcrossRestarts(t *testing.T) {
+	s := begin(t)
+	vote := func(candidate engine.NodeID) error {
+		require.NoError(t, s.step(3, func(st *engine.Status) { st.Term, st.Vote = 2, candidate }, s.hardState(3, 2, candidate)))
+		s.syncs(3)
+		return s.Left(3, candidate, &engine.RequestVoteResponse{Term: 2, Granted: true})
+	}
+	require.NoError(t, vote(1))
+	s.Crashed(3)
+	require.NoError(t, s.Started(peer(3), engine.Recovered{
+		HardState: engine.HardState{Term: 2, Vote: 1}, Entries: []engine.Entry{command(1, 1, "a")},
+	}))
+	s.seq[3] = 0
+	s.status[3] = engine.Status{ID: 3, Term: 2, Last: engine.Position{Term: 1, Index: 1}, Durable: 1, Membership: voters(1, 2, 3)}
+	s.broken(vote(2), "single vote", "n3 votes for n2 in term 2 and has voted for n1")
+}
+
+// grants reports the Step in which a node grants n1 its pre-vote.
+func (s *story) grants(id engine.NodeID) error {
+	return s.step(id, nil, &engine.Send{To: 1, Message: &engine.RequestPreVoteResponse{Term: 2, Granted: true}})
+}
+
+// bound returns voters of which n2 is bound to an incarnation.
+func bound(incarnation engine.Incarnation) engine.Membership {
+	m := voters(1, 2, 3)
+	m.Members[1].Incarnation = incarnation
+	return m
+}
+
+func TestIdentity(t *testing.T) {
+	for _, c := range []struct {
+		members engine.Membership
+		detail  string
+	}{
+		{members: voters(1, 2, 3)},
+		{members: bound(2)},
+		{members: bound(99), detail: "its configuration names incarnation 0000000000000063"},
+		{members: voters(1, 3), detail: "n2 votes and is no member of {n1 n3}"},
+	} {
+		s := begin(t)
+		require.NoError(t, s.step(2, func(st *engine.Status) { st.Membership = c.members }))
+		if err := s.grants(2); c.detail == "" {
+			require.NoError(t, err)
+		} else {
+			s.broken(err, "identity", c.detail)
+		}
+	}
+}
+
+func TestElectionQuorum(t *testing.T) {
+	cases := map[string]struct {
+		members engine.Membership
+		last    engine.Entry
+		voter   engine.Peer
+		term    engine.Term
+		ok      bool
+	}{
+		"a bound voter":                          {bound(2), command(2, 2, "b"), peer(2), 3, true},
+		"another incarnation":                    {bound(99), command(2, 2, "b"), peer(2), 3, false},
+		"a vote of an earlier term":              {bound(2), command(2, 2, "b"), peer(2), 2, false},
+		"a stranger":                             {bound(2), command(2, 2, "b"), peer(7), 3, false},
+		"an unbound founder, newborn candidate":  {voters(1, 2, 3), command(1, 1, "a"), peer(2), 3, true},
+		"an unbound founder, candidate with log": {voters(1, 2, 3), command(2, 2, "b"), peer(2), 3, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			c.members.Members[0].Incarnation = 1
+			s := begin(t)
+			if c.last.Index > 1 {
+				require.NoError(t, s.appends(1, c.last))
+			}
+			require.NoError(t, s.step(1, func(st *engine.Status) { st.Term, st.Vote, st.Membership = 3, 1, c.members }, s.hardState(1, 3, 1)))
+			s.syncs(1)
+			require.NoError(t, s.told(1, nil))
+			status := s.status[1]
+			status.Role = engine.Leader
+			vote := &engine.Incoming{From: c.voter, Message: &engine.RequestVoteResponse{Term: c.term, Granted: true}}
+			if err := s.Stepped(1, vote, nil, status); c.ok {
+				require.NoError(t, err)
+			} else {
+				s.broken(err, "election quorum", "n1 leads term 3 with 1 votes of the 3 voters")
+			}
+		})
+	}
+}
+
+func TestLeaderAppendOnly(t *testing.T) {
+	s := begin(t)
+	require.NoError(t, s.leads(1, 2))
+	require.NoError(t, s.appends(1, command(2, 2, "b")))
+	s.broken(s.appends(1, command(2, 2, "c")), "leader append-only", "writes again from 2/2 on")
+}
+
+func TestLogMatchingContent(t *testing.T) {
+	s := begin(t)
+	require.NoError(t, s.appends(1, command(2, 2, "b")))
+	require.NoError(t, s.appends(2, command(2, 2, "b")))
+	s.broken(s.appends(3, command(2, 2, "c")), "log matching", `2/2 is command "c" on n3 and command "b" on n1`)
+}
+
+func TestLogMatchingPast(t *testing.T) {
+	s := begin(t)
+	require.NoError(t, s.appends(1, command(1, 2, "b"), command(3, 3, "d")))
+	s.broken(s.appends(2, command(2, 2, "c"), command(3, 3, "d")), "log matching", "3/3 comes after 2/2 on n2 and after 1/2 on n1")
+}
+
+// commits moves a node's commit index, in whatever role it has.
+func (s *story) commits(id engine.NodeID, index engine.Index, actions ...engine.Action) error {
+	return s.step(id, func(st *engine.Status) { st.Commit = index }, actions...)
+}
+
+// replicated makes n1 the leader of term 2 with 2/2 durable on n1 and n2 and committed.
+func replicated(t *testing.T) *story {
+	s := begin(t)
+	require.NoError(t, s.leads(1, 2))
+	require.NoError(t, s.appends(1, command(2, 2, "b")))
+	require.NoError(t, s.appends(2, command(2, 2, "b")))
+	require.NoError(t, s.commits(1, 2))
+	return s
+}
+
+func TestLeaderCompleteness(t *testing.T) {
+	require.NoError(t, replicated(t).leads(2, 3))
+	s := replicated(t)
+	s.broken(s.leads(3, 3), "leader completeness", "n3 leads term 3 without 2/2, which n1 committed in term 2")
+}
+
+func TestLeaderCompletenessOfALateCommit(t *testing.T) {
+	s := begin(t)
+	require.NoError(t, s.leads(1, 2))
+	require.NoError(t, s.appends(1, command(2, 2, "b")))
+	require.NoError(t, s.appends(2, command(2, 2, "b")))
+	require.NoError(t, s.leads(3, 3))
+	s.broken(s.commits(1, 2), "leader completeness", "n3 leads term 3 without 2/2, which n1 committed in term 2")
+}
+
+func TestFollowersCommitWhatALeaderCommitted(t *testing.T) {
+	s := replicated(t)
+	require.NoError(t, s.commits(2, 2))
+	require.NoError(t, s.appends(3, command(1, 2, "x")))
+	s.broken(s.commits(3, 2), "leader completeness", "n3 believes 2 committed and does not hold 2/2")
+
+	s = replicated(t)
+	require.NoError(t, s.appends(2, command(2, 3, "c")))
+	s.broken(s.commits(2, 3), "leader completeness", "n2 believes 3 committed, leaders have committed 2")
+}
+
+func TestCommitRuleNeedsADurableMajority(t *testing.T) {
+	s := begin(t)
+	require.NoError(t, s.leads(1, 2))
+	require.NoError(t, s.appends(1, command(2, 2, "b")))
+	require.NoError(t, s.step(2, func(st *engine.Status) { st.Last = engine.Position{Term: 2, Index: 2} }, s.entries(2, command(2, 2, "b"))))
+	s.broken(s.commits(1, 2), "commit rule", "durable on 1 of the 3 voters")
+}
+
+func TestCommitRuleCountsIncarnations(t *testing.T) {
+	s := begin(t)
+	require.NoError(t, s.leads(1, 2))
+	require.NoError(t, s.appends(1, command(2, 2, "b")))
+	require.NoError(t, s.appends(2, command(2, 2, "b")))
+	err := s.step(1, func(st *engine.Status) { st.Membership, st.Commit = bound(77), 2 })
+	s.broken(err, "commit rule", "durable on 1 of the 3 voters")
+}
+
+func TestCommitRuleNeedsTheOwnTerm(t *testing.T) {
+	s := begin(t)
+	require.NoError(t, s.leads(1, 2))
+	s.broken(s.commits(1, 1), "commit rule", "commits 1/1, an entry of an earlier term, by counting")
+}
+
+func TestHeartbeatTellsNoMoreThanMatch(t *testing.T) {
+	s := replicated(t)
+	followers := func(st *engine.Status) { st.Followers = []engine.FollowerStatus{{ID: 3, Match: 1}} }
+	beat := func(commit engine.Index) error {
+		return s.step(1, followers, &engine.Send{To: 3, Message: &engine.Heartbeat{Term: 2, Commit: commit}})
+	}
+	require.NoError(t, beat(1))
+	s.broken(beat(2), "commit rule", "n1 tells n3 of commit 2 and knows it to match up to 1")
+}
+
+func TestStateMachineSafety(t *testing.T) {
+	s := replicated(t)
+	require.NoError(t, s.commits(1, 2, &engine.Apply{Entries: []engine.Entry{command(1, 1, "a"), command(2, 2, "b")}}))
+	s.broken(s.commits(2, 2, &engine.Apply{Entries: []engine.Entry{command(1, 1, "a"), command(2, 2, "B")}}),
+		"state machine safety", `n2 applies 2/2 "B" where n1 applied 2/2 "b"`)
+}
+
+func TestApplyInOrderOnceCommittedAndDurable(t *testing.T) {
+	apply := func(entries ...engine.Entry) engine.Action { return &engine.Apply{Entries: entries} }
+	s := replicated(t)
+	s.broken(s.commits(2, 2, apply(command(2, 2, "b"))), "state machine safety", "n2 applies 2/2 after index 0")
+
+	s = replicated(t)
+	s.broken(s.commits(2, 1, apply(command(1, 1, "a"), command(2, 2, "b"))), "state machine safety", "has committed up to 1")
+
+	s = replicated(t)
+	s.broken(s.step(3, func(st *engine.Status) { st.Last, st.Commit = engine.Position{Term: 2, Index: 2}, 2 },
+		s.entries(3, command(2, 2, "b")), apply(command(1, 1, "a"), command(2, 2, "b"))),
+		"state machine safety", "its log is durable up to 1")
+}
+
+func TestPersistBeforeSend(t *testing.T) {
+	entry := command(2, 2, "b")
+	cases := map[string]struct {
+		to      engine.NodeID
+		message engine.Message
+	}{
+		"a candidate's term and vote": {3, &engine.RequestVote{Term: 2}},
+		"a granted vote":              {1, &engine.RequestVoteResponse{Term: 2, Granted: true}},
+		"an accepted append's match":  {1, &engine.AppendEntriesResponse{Term: 2, Accepted: true, Match: 2}},
+		"a leader's term":             {3, &engine.AppendEntries{Term: 2, Entries: []engine.Entry{entry}}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t)
+			vote := c.to
+			if vote == 3 {
+				vote = 2
+			}
+			require.NoError(t, s.step(2, func(st *engine.Status) { st.Term, st.Vote, st.Last = 2, vote, entry.Position() },
+				s.hardState(2, 2, vote), s.entries(2, entry)))
+			var violation *check.Violation
+			require.ErrorAs(t, s.Left(2, c.to, c.message), &violation)
+			require.Equal(t, "persist before send", violation.Property)
+			s.syncs(2)
+			require.NoError(t, s.Left(2, c.to, c.message))
+		})
+	}
+}
+
+func TestRefusalsRestOnNothing(t *testing.T) {
+	s := begin(t)
+	require.NoError(t, s.step(2, func(st *engine.Status) { st.Term = 2 }, s.hardState(2, 2, 0)))
+	require.NoError(t, s.Left(2, 1, &engine.RequestVoteResponse{Term: 2}))
+	require.NoError(t, s.Left(2, 1, &engine.AppendEntriesResponse{Term: 2}))
+	require.NoError(t, s.Left(2, 1, &engine.HeartbeatResponse{Term: 2}))
+}
+
+// An index can be written, overwritten and written again while the first write is still under way.
+func TestDurableIndexIsCutByWritesUnderWay(t *testing.T) {
+	overwriting := func(t *testing.T) *story {
+		s := begin(t)
+		require.NoError(t, s.step(2, func(st *engine.Status) { st.Last = engine.Position{Term: 1, Index: 3} },
+			s.entries(2, command(1, 2, "b"), command(1, 3, "c"))))
+		require.NoError(t, s.step(2, func(st *engine.Status) { st.Last = engine.Position{Term: 2, Index: 3} },
+			s.entries(2, command(2, 2, "B"), command(2, 3, "C"))))
+		s.Durable(2, 1)
+		return s
+	}
+	confirm := func(s *story, durable engine.Index) error {
+		status := s.status[2]
+		status.Durable = durable
+		return s.Stepped(2, &engine.Persisted{Seq: 1}, nil, status)
+	}
+	require.NoError(t, confirm(overwriting(t), 1))
+	s := overwriting(t)
+	s.broken(confirm(s, 3), "durable index", "durable up to 3, its disk says 1")
+	s = overwriting(t)
+	s.broken(confirm(s, 0), "durable index", "durable up to 0, its disk says 1")
+}
+
+func TestRecovery(t *testing.T) {
+	b, c := command(1, 2, "b"), command(1, 3, "c")
+	restart := func(entries ...engine.Entry) (*story, error) {
+		s := begin(t)
+		require.NoError(t, s.appends(2, b))
+		require.NoError(t, s.step(2, func(st *engine.Status) { st.Last = c.Position() }, s.entries(2, c)))
+		s.Crashed(2)
+		return s, s.Started(peer(2), engine.Recovered{HardState: engine.HardState{Term: 1}, Entries: entries})
+	}
+	_, err := restart(command(1, 1, "a"), b)
+	require.NoError(t, err, "the write under way is lost")
+	_, err = restart(command(1, 1, "a"), b, c)
+	require.NoError(t, err, "the write under way survives")
+	s, err := restart(command(1, 1, "a"))
+	s.broken(err, "recovery", "n2 recovers term 1, vote nobody and a log up to 1/1")
+}
+
+func TestMonotonic(t *testing.T) {
+	s := replicated(t)
+	s.broken(s.commits(1, 1), "monotonic", "n1 falls from commit 2 to 1")
+	s = replicated(t)
+	s.broken(s.step(1, func(st *engine.Status) { st.Term = 1 }), "monotonic", "n1 falls from term 2 to 1")
+	s = replicated(t)
+	s.broken(s.step(1, func(st *engine.Status) { st.Vote = 3 }), "monotonic", "moves its vote of term 2 from n1 to n3")
+	s = replicated(t)
+	s.broken(s.step(1, func(st *engine.Status) { st.Last.Index = 9 }), "monotonic", "its log ends at 2/9")
+}
+
+// proposes reports the Step in which a node hears a proposal.
+func (s *story) proposes(id engine.NodeID, proposal engine.ProposalID, data string, actions ...engine.Action) error {
+	return s.Stepped(id, &engine.ClientProposal{ID: proposal, Command: []byte(data)}, actions, s.status[id])
+}
+
+func TestOutcomesOneAnswer(t *testing.T) {
+	redirect := &engine.Redirect{ID: 7}
+	s := begin(t)
+	require.NoError(t, s.proposes(1, 7, "x", redirect))
+	s.broken(s.proposes(1, 7, "y", redirect), "outcomes", "has its answer")
+	s = begin(t)
+	s.broken(s.proposes(1, 7, "x"), "outcomes", "n1 answers proposal 7 0 times")
+	s = begin(t)
+	s.broken(s.step(1, nil, redirect), "outcomes", "not asked in this step")
+	s = begin(t)
+	s.broken(s.proposes(1, 7, "x", redirect, &engine.ProposalRejected{ID: 7, Reason: engine.RejectBusy}), "outcomes", "has its answer")
+}
+
+func TestOutcomesRefusedIsNeverApplied(t *testing.T) {
+	s := replicated(t)
+	require.NoError(t, s.proposes(3, 7, "b", &engine.Redirect{ID: 7, Leader: 1}))
+	s.broken(s.commits(1, 2, &engine.Apply{Entries: []engine.Entry{command(1, 1, "a"), command(2, 2, "b")}}),
+		"outcomes", `n1 applies "b" at 2/2, which n3 refused`)
+}
+
+func TestOutcomesAcceptedIsInTheLog(t *testing.T) {
+	s := begin(t)
+	require.NoError(t, s.leads(1, 2))
+	s.broken(s.proposes(1, 7, "b", &engine.ProposalAccepted{ID: 7, First: 2, Term: 2, Count: 1}), "outcomes", `n1 accepts "b" at 2/2`)
+}
+
+func TestOutcomesAcknowledgedIsNeverLost(t *testing.T) {
+	s := begin(t)
+	require.NoError(t, s.leads(1, 2))
+	entry := command(2, 2, "b")
+	status := s.status[1]
+	status.Last = entry.Position()
+	s.status[1] = status
+	require.NoError(t, s.proposes(1, 7, "b", s.entries(1, entry), &engine.ProposalAccepted{ID: 7, First: 2, Term: 2, Count: 1}))
+	s.syncs(1)
+	require.NoError(t, s.told(1, nil))
+	require.NoError(t, s.appends(2, entry))
+	require.NoError(t, s.commits(1, 2, &engine.Apply{Entries: []engine.Entry{command(1, 1, "a"), entry}}))
+	require.NoError(t, s.Converged([]engine.NodeID{1}))
+	s.broken(s.Converged([]engine.NodeID{1, 2}), "outcomes", "n2 has applied up to 0 and lacks 2/2, which n1 acknowledged")
+}
+
+func TestOrderContract(t *testing.T) {
+	s := begin(t)
+	s.seq[1] = 4
+	s.broken(s.step(1, nil, s.hardState(1, 1, 0)), "order contract", "numbers a Persist action 5 after 0")
+	s = begin(t)
+	s.broken(s.step(1, nil, s.entries(1, command(1, 5, "x"))), "order contract", "persists from 1/5 on, its log ends at 1/1")
+}

@@ -1,0 +1,122 @@
+package check
+
+import "github.com/yggr-go/yggr/engine"
+
+// Cluster holds every checker and the picture of the cluster that they judge. Each report returns a
+// [*Violation] when it breaks a property; after that the picture is no longer meaningful and the run is over.
+type Cluster struct {
+	nodes map[engine.NodeID]*node
+
+	elections electionSafety
+	votes     singleVote
+	matching  logMatching
+	complete  leaderCompleteness
+	machines  stateMachineSafety
+	commits   commitRule
+	outcomes  outcomes
+}
+
+// New returns the checkers of a cluster that has no history yet.
+func New() *Cluster {
+	return &Cluster{
+		nodes:     map[engine.NodeID]*node{},
+		elections: electionSafety{leaders: map[engine.Term]engine.NodeID{}},
+		votes:     singleVote{votes: map[ballot]engine.NodeID{}},
+		matching:  logMatching{slots: map[engine.Position]slot{}},
+		commits:   commitRule{holders: map[engine.Position][]engine.Peer{}},
+		outcomes:  newOutcomes(),
+	}
+}
+
+// Started reports that a node begins a life with an engine made from recovered. An incarnation that is not the
+// one last seen under this id has a new disk.
+func (c *Cluster) Started(peer engine.Peer, recovered engine.Recovered) error {
+	if old := c.nodes[peer.ID]; old != nil && old.peer == peer {
+		if err := checkRecovery(old, recovered); err != nil {
+			return err
+		}
+	}
+	n := &node{peer: peer}
+	n.disk = image{state: recovered.HardState, log: history{base: recovered.Base}}
+	n.disk.log.entries = append(n.disk.log.entries, recovered.Entries...)
+	n.memory = n.disk
+	n.memory.log.entries = append([]engine.Entry(nil), recovered.Entries...)
+	n.handed = recovered.Base.Index
+	n.status = engine.Status{Term: recovered.HardState.Term, Commit: recovered.Commit, Applied: recovered.Base.Index}
+	c.nodes[peer.ID] = n
+	c.commits.stored(peer, recovered.Entries)
+	if err := c.matching.appended(n, recovered.Entries, recovered.Base); err != nil {
+		return err
+	}
+	return c.complete.recovered(n, recovered.Commit)
+}
+
+// Stepped reports that the engine of a node took an event, asked for actions, and has the given status now.
+func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine.Action, status engine.Status) error {
+	n := c.nodes[id]
+	before := n.status
+	if err := checkLeaderAppendOnly(n, before, actions, status); err != nil {
+		return err
+	}
+	if err := n.emitted(actions); err != nil {
+		return err
+	}
+	n.status = status
+	if persisted, ok := event.(*engine.Persisted); ok {
+		n.told = persisted.Seq
+	}
+	for _, check := range []func() error{
+		func() error { return checkMonotonic(n, before) },
+		func() error { return checkDurableIndex(n) },
+		func() error { return checkIdentity(n, actions) },
+		func() error { return checkElectionQuorum(n, before, event) },
+		func() error { return c.matching.stepped(n, actions) },
+		func() error { return c.elections.stepped(n) },
+		func() error { return c.commits.stepped(n, before, actions) },
+		func() error { return c.complete.stepped(n, before) },
+		func() error { return c.machines.stepped(n, actions) },
+		func() error { return c.outcomes.stepped(n, event, actions) },
+	} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Durable reports that every Persist action of the node's present life up to seq is durable. It comes before
+// the engine is told so.
+func (c *Cluster) Durable(id engine.NodeID, seq engine.Seq) {
+	n := c.nodes[id]
+	for _, w := range n.durable(seq) {
+		c.commits.stored(n.peer, w.entries)
+	}
+}
+
+// Left reports that a message left the node from for the node to.
+func (c *Cluster) Left(from, to engine.NodeID, message engine.Message) error {
+	n := c.nodes[from]
+	if err := checkPersistBeforeSend(n, to, message); err != nil {
+		return err
+	}
+	if err := c.elections.left(n, message); err != nil {
+		return err
+	}
+	return c.votes.left(n, to, message)
+}
+
+// Crashed reports that the life of a node is over. What it had not made durable may or may not be found again.
+func (c *Cluster) Crashed(id engine.NodeID) {
+	c.outcomes.crashed(id)
+}
+
+// Converged reports that the given nodes have had all the time they need: each must have applied every
+// acknowledged command.
+func (c *Cluster) Converged(ids []engine.NodeID) error {
+	for _, id := range ids {
+		if err := c.outcomes.converged(c.nodes[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,32 @@
+// Package check watches a cluster of engines and says when a safety property breaks, at the step that broke it.
+//
+// It knows nothing of how the cluster is run. A host (golden scenarios, the simulator, real nodes in one
+// process) reports what happens in the order in which it happens:
+//
+//	Started   a node begins a life from what its storage recovered
+//	Stepped   an engine took an event and asked for actions
+//	Durable   the sync that covers a Persist action has returned
+//	Left      a message really went to the transport
+//	Crashed   a life ended
+//
+// From the Persist actions the package rebuilds what every node has in memory and what it has on disk, so a
+// property is judged by what nodes hold and never by what an engine claims. One file holds one property:
+//
+//	election_safety.go       at most one leader a term (§3.2)
+//	single_vote.go           at most one vote a term and node, across restarts (§3.4)
+//	identity.go              nobody votes whose own configuration does not know it
+//	election_quorum.go       a leader has a majority of votes that count (§3.4)
+//	leader_append_only.go    a leader never rewrites its log (§3.5)
+//	log_matching.go          equal position, equal past (§3.5)
+//	leader_completeness.go   what is committed is in the log of every later leader (§3.6)
+//	state_machine_safety.go  no two machines apply different entries at an index (§3.6)
+//	commit_rule.go           a leader commits its own term's entries, on a durable majority (§3.6.2)
+//	persist_before_send.go   nothing rests on what a disk may forget (§3.8)
+//	durable_index.go         an engine knows exactly how far its log is durable
+//	recovery.go              a restart finds everything that was durable
+//	monotonic.go             term, commit and applied never fall within a life
+//	outcomes.go              each proposal is answered once, truthfully, and an acknowledged one is never lost
+//
+// All state is in memory and grows with the history, so a [Cluster] belongs to one bounded run. It is not safe
+// for concurrent use: a host of concurrent nodes serialises its reports.
+package check

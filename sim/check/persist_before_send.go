@@ -1,0 +1,57 @@
+package check
+
+import "github.com/yggr-go/yggr/engine"
+
+// checkPersistBeforeSend: whatever others may rely on is on the sender's disk when the message leaves
+// (dissertation §3.8):
+//
+//   - the term that a candidate or leader speaks for, and its vote for itself in it;
+//   - a granted vote;
+//   - the term of an accepted append, and the log up to its match index.
+//
+// A leader's entries may leave before they are durable: it counts itself only when they are (§10.2.1). A
+// disk that is already in a later term proves nothing wrong: the sync that covered the message's term covered
+// the later one too.
+func checkPersistBeforeSend(n *node, to engine.NodeID, message engine.Message) error {
+	switch m := message.(type) {
+	case *engine.RequestVote:
+		return n.provesVote(n.peer.ID, message)
+	case *engine.AppendEntries, *engine.Heartbeat, *engine.TimeoutNow:
+		return n.provesVote(n.peer.ID, message)
+	case *engine.RequestVoteResponse:
+		if m.Granted {
+			return n.provesVote(to, message)
+		}
+	case *engine.AppendEntriesResponse:
+		if m.Accepted {
+			return n.provesMatch(m)
+		}
+	}
+	return nil
+}
+
+func (n *node) provesVote(candidate engine.NodeID, message engine.Message) error {
+	term, disk := message.MessageTerm(), n.disk.state
+	if disk.Term > term || disk == (engine.HardState{Term: term, Vote: candidate}) {
+		return nil
+	}
+	return violated("persist before send", "%v sends %T in term %d resting on a vote for %v, its disk holds term %d and a vote for %v",
+		n.peer.ID, message, term, candidate, disk.Term, disk.Vote)
+}
+
+// provesMatch looks at what the disk holds and not at the durable index. A write of a later term that will replace
+// entries may be under way already: the acknowledgement was made before it and says nothing about it.
+func (n *node) provesMatch(m *engine.AppendEntriesResponse) error {
+	if n.disk.state.Term > m.Term {
+		return nil
+	}
+	if n.disk.state.Term < m.Term {
+		return violated("persist before send", "%v accepts an append of term %d, its disk holds term %d",
+			n.peer.ID, m.Term, n.disk.state.Term)
+	}
+	if last := n.disk.log.last(); m.Match > last.Index {
+		return violated("persist before send", "%v acknowledges up to %d in term %d, its disk holds %v",
+			n.peer.ID, m.Match, m.Term, last)
+	}
+	return nil
+}
