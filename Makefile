@@ -20,20 +20,21 @@ setup: ## install every tool that is missing, into .tools/ where that is possibl
 
 .PHONY: demo
 demo: ## three processes on this machine: write, read, kill the leader, lose nothing
-	@$(setup) redis-cli
+	@$(setup) go
+	@$(setup) redis-cli || true # the script makes do without it
 	@examples/run-three-node.sh
 
 .PHONY: test
 test: ## every test, with the race detector; then the tests that kill real processes
-	@$(setup) gotestsum redis-cli nc
-	@for module in $(modules); do \
+	@$(setup) gotestsum redis-cli
+	@failed=0; for module in $(modules); do \
 		echo "== tests of $$module"; \
-		(cd $$module && $(gotestsum) -race ./...); \
-	done
+		(cd $$module && $(gotestsum) -race ./...) || failed=1; \
+	done; exit $$failed
 
 .PHONY: chaos
 chaos: ## kill the leader of three real processes thirty times while clients write
-	@$(setup)
+	@$(setup) go
 	@cd examples && go test -run TestChaos -count=1 -timeout 30m -v ./kv -args -chaos.kills=30
 
 .PHONY: fuzz
@@ -41,8 +42,10 @@ fuzz: ## run each fuzz target in turn; TIME=30s is the time for one
 	@tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: ## the benchmarks of engine, persistence and remote
-	@go test -run '^$$' -bench . -benchmem ./engine/... ./persistence/... ./remote/...
+bench: ## the benchmarks of each package, then SET against three processes
+	@$(setup) redis-cli
+	@go test -run '^$$' -bench . -benchmem ./...
+	@examples/kv/bench.sh
 
 .PHONY: verify
 verify: ## check format, lint, generated code, modules and documents; writes nothing

@@ -3,6 +3,7 @@ package yggr_test
 import (
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,8 +15,10 @@ var (
 	markdownLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading      = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	fence        = regexp.MustCompile("(?s)```.*?```")
-	makeCommand  = regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)")
+	makeCommand  = regexp.MustCompile("`make ([a-z-]+)")
+	makeLine     = regexp.MustCompile("(?m)^make ([a-z-]+)") // in a fence
 	makeTarget   = regexp.MustCompile(`(?m)^([a-z-]+):.*## `)
+	ruleNamed    = regexp.MustCompile(`\bR[0-9]+\b`)
 	goExample    = regexp.MustCompile("(?s)<!-- from (\\S+) -->\n```go\n(.*?)```")
 )
 
@@ -67,8 +70,30 @@ func TestCommands(t *testing.T) {
 	}
 	require.NotEmpty(t, targets)
 	for _, document := range treeFiles(t, ".md") {
-		for _, match := range makeCommand.FindAllStringSubmatch(read(t, document), -1) {
-			require.True(t, targets[match[1]], "%s tells of make %s, which is no target", document, match[1])
+		text := read(t, document)
+		commands := makeCommand.FindAllStringSubmatch(text, -1)
+		for _, block := range fence.FindAllString(text, -1) {
+			commands = append(commands, makeLine.FindAllStringSubmatch(block, -1)...)
+		}
+		for _, match := range commands {
+			if !targets[match[1]] {
+				t.Errorf("%s tells of make %s, which is no target", document, match[1])
+			}
+		}
+	}
+}
+
+// TestRuleNumbers: a rule that a scenario names by its number is in docs/design.md.
+func TestRuleNumbers(t *testing.T) {
+	design := read(t, "docs/design.md")
+	scenarios, err := filepath.Glob("engine/testdata/scenarios/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, scenarios)
+	for _, scenario := range scenarios {
+		for _, rule := range ruleNamed.FindAllString(read(t, scenario), -1) {
+			if !strings.Contains(design, "**"+rule+"**") {
+				t.Errorf("%s names rule %s, which docs/design.md does not have", scenario, rule)
+			}
 		}
 	}
 }
@@ -80,7 +105,9 @@ func TestExamples(t *testing.T) {
 	for _, document := range treeFiles(t, ".md") {
 		for _, match := range goExample.FindAllStringSubmatch(read(t, document), -1) {
 			found++
-			require.Contains(t, read(t, match[1]), match[2], "%s shows an example that is not in %s", document, match[1])
+			if !strings.Contains(read(t, match[1]), match[2]) {
+				t.Errorf("%s shows an example that %s does not contain: copy it from there", document, match[1])
+			}
 		}
 	}
 	require.NotZero(t, found, "no document shows an example any more: is the pattern right?")

@@ -13,7 +13,8 @@ import (
 // directly.
 type applyActor struct {
 	core    *core
-	epoch   uint64
+	life    *life
+	mailbox *mailbox
 	machine machine
 	failed  bool
 
@@ -30,7 +31,7 @@ func (a *applyActor) Receive(ctx actor.Context) {
 	case applyMessage:
 		a.handle(ctx, message)
 	case *actor.Stopping, *actor.Restarting:
-		a.core.guarded(applyName, func() { a.abandon(ErrShutdown) })
+		a.core.guarded(applyName, a.abandon)
 	}
 }
 
@@ -38,8 +39,10 @@ func (a *applyActor) handle(ctx actor.Context, message applyMessage) {
 	switch message := message.(type) {
 	case *applyOrder:
 		a.apply(ctx, message)
+	case *leadershipLost:
+		a.abandonUnhanded(message.handed)
 	case *drainApply:
-		ctx.Send(ctx.Parent(), &applyDrained{epoch: a.epoch})
+		ctx.Send(ctx.Parent(), &applyDrained{epoch: a.life.epoch})
 	}
 }
 
@@ -51,12 +54,12 @@ func (a *applyActor) apply(ctx actor.Context, order *applyOrder) {
 	for i := range order.entries {
 		if err := a.applyEntry(&order.entries[i]); err != nil {
 			a.failed = true
-			ctx.Send(ctx.Parent(), &applyFailed{epoch: a.epoch, err: err})
+			ctx.Send(ctx.Parent(), &applyFailed{epoch: a.life.epoch, err: err})
 			return
 		}
 	}
 	last := order.entries[len(order.entries)-1].Index
-	ctx.Send(ctx.Parent(), &applied{epoch: a.epoch, index: last})
+	ctx.Send(ctx.Parent(), &applied{epoch: a.life.epoch, index: last})
 }
 
 func (a *applyActor) applyEntry(e *engine.Entry) error {
@@ -98,8 +101,28 @@ func (a *applyActor) pop() waiter {
 	return w
 }
 
-// abandon answers whoever still waits: their entries are committed, but nobody here will see what they answer.
-func (a *applyActor) abandon(cause error) {
+// abandonUnhanded answers a batch of which only the first part was handed over when leadership ended: what became
+// of the rest will not be seen here.
+func (a *applyActor) abandonUnhanded(handed engine.Index) {
+	for n := len(a.waiters); n > 0 && a.waiters[n-1].last() > handed; n-- {
+		w := a.waiters[n-1]
+		a.waiters = a.waiters[:n-1]
+		w.answer(unknown(w.position(), ErrLostLeadership))
+	}
+}
+
+// abandon answers whoever still waits, in orders that are queued as well, which protoactor would drop in silence.
+// Their entries are committed, but nobody here will see what they answer.
+func (a *applyActor) abandon() {
+	for _, message := range a.mailbox.drainControl() {
+		if order, ok := message.(*applyOrder); ok {
+			a.waiters = append(a.waiters, order.waiters...)
+		}
+	}
+	cause := a.life.ended()
+	if cause == nil {
+		cause = ErrStopped
+	}
 	for i := range a.waiters {
 		w := &a.waiters[i]
 		w.answer(unknown(w.position(), cause))

@@ -16,12 +16,12 @@ import (
 // It never retries: after a failed write or sync nothing leaves, and the node stops.
 type persistenceActor struct {
 	core    *core
-	epoch   uint64
-	out     *outbox
+	life    *life
 	storage persistence.Storage
 	failed  bool
 
 	batch   persistence.Batch
+	size    int        // bytes of the entries in batch
 	seq     engine.Seq // newest order in batch
 	commit  engine.Index
 	waiting []outgoing
@@ -29,6 +29,10 @@ type persistenceActor struct {
 
 // group is the number of the node's Raft group in its log; one log will serve many.
 const group persistence.Group = 0
+
+// groupCommitBytes is how many bytes of entries one write takes at most, unless a single order has more: what
+// waits for the first of them should not wait for a long queue behind it.
+const groupCommitBytes = 8 << 20
 
 // Receive implements actor.Actor.
 func (p *persistenceActor) Receive(ctx actor.Context) {
@@ -55,28 +59,33 @@ func (p *persistenceActor) handle(ctx actor.Context, message persistenceMessage)
 		ctx.Send(ctx.Parent(), p.open(message.start))
 	case *persistOrder:
 		p.collect(message)
+		if p.size >= groupCommitBytes {
+			p.write(ctx)
+		}
 	case *pinCluster:
+		p.write(ctx)
 		p.pin(ctx, message.id)
 	case *sealLog:
 		p.write(ctx)
 		p.seal(ctx)
 	case *flushStorage:
 		p.write(ctx)
-		ctx.Send(ctx.Parent(), &storageFlushed{epoch: p.epoch})
+		ctx.Send(ctx.Parent(), &storageFlushed{epoch: p.life.epoch})
 	case *closeStorage:
 		p.write(ctx)
-		ctx.Send(ctx.Parent(), &storageClosed{epoch: p.epoch, err: p.closeStorage()})
+		ctx.Send(ctx.Parent(), &storageClosed{epoch: p.life.epoch, err: p.closeStorage()})
 	}
 }
 
 func (p *persistenceActor) open(how start) *storageOpened {
 	storage, err := how.open()
 	if err != nil {
-		return &storageOpened{epoch: p.epoch, err: err}
+		return &storageOpened{epoch: p.life.epoch, err: err}
 	}
+	p.core.created.Store(true)
 	p.storage = storage
 	return &storageOpened{
-		epoch: p.epoch, identity: storage.Identity(), recovered: storage.Recovered(group), metrics: storage.Metrics,
+		epoch: p.life.epoch, identity: storage.Identity(), recovered: storage.Recovered(group), metrics: storage.Metrics,
 	}
 }
 
@@ -88,40 +97,46 @@ func (p *persistenceActor) collect(order *persistOrder) {
 		} else {
 			p.batch.SetHardState(group, r.state)
 		}
+		for i := range r.entries {
+			p.size += r.entries[i].Size()
+		}
 	}
 	p.seq = max(p.seq, order.seq)
 	p.commit = order.commit
 	p.waiting = append(p.waiting, order.sends...)
 }
 
-// write makes the batch durable with one sync, and only then lets go what waited for it.
+// write makes the batch durable with one sync, and only then lets go what waited for it: first the messages, then
+// the word to the driver, which may answer it with messages of its own.
 func (p *persistenceActor) write(ctx actor.Context) {
+	defer p.drop()
 	if p.failed || p.storage == nil {
-		p.drop()
 		return
 	}
-	if p.batch.Len() > 0 {
+	written := p.batch.Len() > 0
+	if written {
 		p.batch.SetCommit(group, p.commit) // rides along, never worth a sync of its own
 		if err := p.storage.Write(&p.batch); err != nil {
 			p.fail(ctx, fmt.Errorf("write: %w", err))
 			return
 		}
-		ctx.Send(ctx.Parent(), &persisted{epoch: p.epoch, seq: p.seq})
 	}
 	for _, o := range p.waiting {
-		p.out.send(o.to, o.message)
+		p.life.send(o.to, o.message)
 	}
-	p.drop()
+	if written {
+		ctx.Send(ctx.Parent(), &persisted{epoch: p.life.epoch, seq: p.seq})
+	}
 }
 
 func (p *persistenceActor) drop() {
 	p.batch.Reset()
+	p.size = 0
 	clear(p.waiting)
 	p.waiting = p.waiting[:0]
 }
 
 func (p *persistenceActor) pin(ctx actor.Context, id engine.ClusterID) {
-	p.write(ctx)
 	if p.failed || p.storage == nil {
 		return
 	}
@@ -130,23 +145,20 @@ func (p *persistenceActor) pin(ctx actor.Context, id engine.ClusterID) {
 	}
 }
 
-// seal marks the log as idle.
+// seal has an idle log prove its last batch: a batch without records does that.
 func (p *persistenceActor) seal(ctx actor.Context) {
 	if p.failed || p.storage == nil {
 		return
 	}
-	if log, ok := p.storage.(interface{ Idle() error }); ok {
-		if err := log.Idle(); err != nil {
-			p.fail(ctx, fmt.Errorf("mark idle: %w", err))
-		}
+	if err := p.storage.Write(&p.batch); err != nil {
+		p.fail(ctx, fmt.Errorf("mark as idle: %w", err))
 	}
 }
 
 func (p *persistenceActor) fail(ctx actor.Context, err error) {
 	p.failed = true
-	p.out.close()
-	p.drop()
-	ctx.Send(ctx.Parent(), &persistenceFailed{epoch: p.epoch, err: err})
+	p.life.end(&FatalError{Op: persistenceName, Err: err})
+	ctx.Send(ctx.Parent(), &persistenceFailed{epoch: p.life.epoch, err: err})
 }
 
 func (p *persistenceActor) closeStorage() error {

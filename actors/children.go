@@ -16,12 +16,15 @@ const (
 )
 
 // spawnChild spawns a child of the driver on the node's dispatcher.
-func (c *core) spawnChild(ctx actor.Context, name string, box func() *mailbox, producer func() actor.Actor) *actor.PID {
+func (c *core) spawnChild(ctx actor.Context, name string, box *mailbox, producer func() actor.Actor) *actor.PID {
+	box.panicked = func(reason any, stack []byte) {
+		c.log.Error("actor panicked", "actor", name, "reason", reason, "stack", string(stack))
+	}
 	if c.intercept != nil {
 		producer = c.intercepted(name, producer)
 	}
 	props := actor.PropsFromProducer(producer,
-		actor.WithMailbox(func() actor.Mailbox { return box() }),
+		actor.WithMailbox(func() actor.Mailbox { return box }),
 		actor.WithDispatcher(c.dispatcher))
 	pid, err := ctx.SpawnNamed(props, name)
 	if err != nil {
@@ -40,8 +43,6 @@ func (c *core) intercepted(name string, producer func() actor.Actor) func() acto
 		})
 	}
 }
-
-func singleMailbox() *mailbox { return newMailbox(0) }
 
 // guarded runs a lifecycle handler. A panic in Stopping would make protoactor restart the actor instead of
 // stopping it, and one in Stopped would leave its parent waiting for ever; both are logged and end here.

@@ -55,6 +55,11 @@ func (counterCodec) Decode(data []byte) (int64, error) {
 	return int64(binary.LittleEndian.Uint64(data)), nil
 }
 
+func (c counterCodec) EncodeResponse(dst []byte, response int64) ([]byte, error) {
+	return c.Encode(dst, response)
+}
+func (c counterCodec) DecodeResponse(data []byte) (int64, error) { return c.Decode(data) }
+
 // definition returns the counter, with a hook into Apply.
 func definition(apply func(command int64)) statemachine.Definition[int64, int64] {
 	return statemachine.Definition[int64, int64]{

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -26,9 +27,14 @@ type core struct {
 	random     engine.Random
 	intercept  func(child string, message any)
 	tickQueued atomic.Bool // at most one tick is queued
-	created    bool        // the storage was opened once; the driver's own
+	created    atomic.Bool // the storage exists: a restart recovers it
 
 	leader atomic.Pointer[Leader]
+
+	// What outlives an incarnation. Written and read by the driver only, one incarnation after the other.
+	failure  *FatalError // a failed node stays failed, whatever restarts its actor
+	closing  bool        // a shutdown was asked for: an incarnation that follows a panic only stops
+	panicked error       // the panic that the last incarnation ended with; nil once another one serves
 
 	started  *future[struct{}] // resolved once: the node serves, or why it does not
 	stopped  chan struct{}     // closed when the raft actor is gone
@@ -53,6 +59,10 @@ func newCore(cfg Config, app application) (*core, error) {
 	}
 	c.log = c.log.Named("yggr").With("node_id", uint64(cfg.ID), "cluster", cfg.Cluster)
 	c.mailbox.adapt = c.adapt
+	c.mailbox.panicked = func(reason any, stack []byte) {
+		c.panicked = fmt.Errorf("panic: %v", reason)
+		c.log.Error("raft actor panicked", "reason", reason, "stack", string(stack))
+	}
 	return c, c.useRuntime(cfg.Runtime)
 }
 
@@ -88,10 +98,18 @@ func (c *core) end(err error) {
 	})
 }
 
+// lastWords returns why a raft actor that is being stopped has ended: nil, unless its supervisor gave it up.
+func (c *core) lastWords() error {
+	if c.panicked != nil && !c.closing {
+		return fmt.Errorf("%w: %w", ErrDriverDead, c.panicked)
+	}
+	return nil
+}
+
 // stop marks the raft actor as gone.
 func (c *core) stop() {
 	c.stopOnce.Do(func() {
-		c.end(nil)
+		c.end(c.lastWords())
 		c.started.resolve(struct{}{}, ErrShutdown)
 		close(c.stopped)
 		if c.pool != nil {

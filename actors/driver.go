@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"errors"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/yggr-go/yggr/engine"
@@ -23,15 +25,14 @@ const (
 // says. Everything clever is on the engine's side.
 type driver struct {
 	core  *core
-	epoch uint64
+	life  *life
 	phase phase
-	err   error // of a failed driver
 
 	engine    *engine.Engine
 	identity  persistence.Identity
 	metrics   func() persistence.Metrics
 	transport remote.Transport
-	out       *outbox
+	early     []remote.Hello // handshakes from before the node served
 
 	persistence, apply, ticker, snapshot, transporter *actor.PID
 
@@ -46,6 +47,7 @@ type driver struct {
 	handedIndex  engine.Index // newest entry handed to the apply actor
 	appliedIndex engine.Index // newest entry that it has applied
 
+	stepping bool        // inside of a step; still set after a panic in it
 	natural  []*proposal // the batch that the current step proposes
 	commands [][]byte
 	view     view
@@ -71,7 +73,7 @@ type events struct {
 	seen      engine.PeerSeen
 }
 
-func newDriver(c *core) *driver { return &driver{core: c, epoch: lastEpoch.Add(1)} }
+func newDriver(c *core) *driver { return &driver{core: c, life: &life{epoch: lastEpoch.Add(1)}} }
 
 // Receive implements actor.Actor.
 func (d *driver) Receive(ctx actor.Context) {
@@ -102,9 +104,10 @@ func (d *driver) handle(ctx actor.Context, message driverMessage) {
 		d.core.tickQueued.Store(false)
 		d.tick(ctx, message)
 	case *peerMessage:
-		message.quota.bytes.Add(-int64(message.size))
+		message.quota.give(int64(message.size))
 		d.incoming(ctx, message)
 	case *peerSeen:
+		message.quota.give(0)
 		d.peerSeen(ctx, message)
 	case *persisted:
 		d.persisted(ctx, message)
@@ -125,7 +128,7 @@ func (d *driver) handle(ctx actor.Context, message driverMessage) {
 
 // live reports whether the engine may take an event of the given epoch.
 func (d *driver) live(epoch uint64) bool {
-	return epoch == d.epoch && d.engine != nil && (d.phase == serving || d.phase == draining)
+	return epoch == d.life.epoch && d.engine != nil && (d.phase == serving || d.phase == draining)
 }
 
 func (d *driver) tick(ctx actor.Context, message *ticked) {
@@ -134,7 +137,11 @@ func (d *driver) tick(ctx actor.Context, message *ticked) {
 	}
 	d.events.tick = engine.Tick{Now: d.core.clock.Now()}
 	d.step(ctx, &d.events.tick)
+	if d.engine == nil {
+		return
+	}
 	d.seal(ctx)
+	d.reviveTransport(ctx)
 	d.shutdownProgress(ctx)
 }
 
@@ -154,7 +161,7 @@ func (d *driver) incoming(ctx actor.Context, message *peerMessage) {
 	}
 	d.events.incoming = engine.Incoming{Now: d.core.clock.Now(), From: message.from, Message: message.message}
 	d.step(ctx, &d.events.incoming)
-	d.events.incoming.Message = nil
+	d.events.incoming.Message = nil // keep no message alive
 }
 
 func (d *driver) persisted(ctx actor.Context, message *persisted) {
@@ -180,25 +187,53 @@ func (d *driver) applied(ctx actor.Context, message *applied) {
 	d.shutdownProgress(ctx)
 }
 
-// peerSeen tells the engine of a handshake. A joiner learns the full cluster id from its first one; the pin is
-// queued before anything that a message of that peer makes durable.
+// peerSeen takes a handshake. One that comes while the node still starts is kept: its connection may be the only
+// one for long.
 func (d *driver) peerSeen(ctx actor.Context, message *peerSeen) {
-	if !d.live(message.epoch) || !d.identity.Cluster.Same(message.hello.Cluster) {
+	switch {
+	case message.epoch != d.life.epoch:
+	case d.phase == starting && len(d.early) < engine.MaxMembers:
+		d.early = append(d.early, message.hello)
+	case d.live(message.epoch):
+		d.meet(ctx, message.hello)
+	}
+}
+
+// meet tells the engine of a peer. A joiner learns the full cluster id from its first one; the pin is queued
+// before anything that a message of that peer makes durable.
+func (d *driver) meet(ctx actor.Context, hello remote.Hello) {
+	if !d.identity.Cluster.Same(hello.Cluster) {
 		return
 	}
-	if !d.identity.Cluster.Pinned() && message.hello.Cluster.Pinned() {
-		d.identity.Cluster = message.hello.Cluster
-		d.transport.PinCluster(message.hello.Cluster)
-		ctx.Send(d.persistence, &pinCluster{id: message.hello.Cluster})
+	if !d.identity.Cluster.Pinned() && hello.Cluster.Pinned() {
+		d.identity.Cluster = hello.Cluster
+		ctx.Send(d.persistence, &pinCluster{id: hello.Cluster})
+		d.pin()
 	}
-	d.events.seen = engine.PeerSeen{Now: d.core.clock.Now(), From: message.hello.Peer}
+	d.events.seen = engine.PeerSeen{Now: d.core.clock.Now(), From: hello.Peer}
 	d.step(ctx, &d.events.seen)
 }
 
-// step hands one event to the engine and does what it says.
+// pin tells the transport the full cluster id, once it is known.
+func (d *driver) pin() {
+	if d.identity.Cluster.Pinned() && d.transport != nil {
+		d.transport.PinCluster(d.identity.Cluster)
+	}
+}
+
+// step hands one event to the engine and does what it says. After a panic in the middle the engine must not go on:
+// what it asked for was not done. A strategy that resumes the actor all the same ends the node.
 func (d *driver) step(ctx actor.Context, event engine.Event) {
+	if d.stepping {
+		d.fail(ctx, "engine", errResumed)
+		return
+	}
+	d.stepping = true
 	d.perform(ctx, d.engine.Step(event))
 	if d.engine != nil {
 		d.publish(ctx)
 	}
+	d.stepping = false
 }
+
+var errResumed = errors.New("actors: the raft actor was resumed after a panic; only a restart is safe")

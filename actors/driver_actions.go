@@ -67,7 +67,7 @@ func (d *driver) send(action *engine.Send) {
 		order.sends = append(order.sends, outgoing{to: action.To, message: action.Message})
 		return
 	}
-	d.out.send(action.To, action.Message)
+	d.life.send(action.To, action.Message)
 }
 
 func (d *driver) giveOrder(ctx actor.Context) {
@@ -107,7 +107,7 @@ func (d *driver) refusal() error {
 	case starting:
 		return ErrNoLeader
 	case failed:
-		return d.err
+		return d.core.failure
 	case serving:
 		return nil
 	case draining, ended:
@@ -158,12 +158,15 @@ func (d *driver) publish(ctx actor.Context) {
 	d.view.role, d.view.term, d.view.leader = d.engine.Role(), d.engine.Term(), d.engine.Leader()
 	if was.role == engine.Leader && (d.view.role != engine.Leader || d.view.term != was.term) {
 		d.waiters.fail(ErrLostLeadership)
+		ctx.Send(d.apply, &leadershipLost{handed: d.handedIndex})
 	}
 	members := d.engine.Membership().Members
 	moved := !sameSlice(members, was.membership)
 	if moved {
 		d.view.membership = members
-		ctx.Send(d.transporter, &setRoutes{members: members})
+		if d.transporter != nil {
+			ctx.Send(d.transporter, &setRoutes{members: members})
+		}
 	}
 	if moved || d.view.leader != was.leader || d.view.term != was.term {
 		d.publishLeader()

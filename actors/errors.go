@@ -11,7 +11,8 @@ import (
 var (
 	// ErrNoLeader: no leader is known. Back off and retry.
 	ErrNoLeader = errors.New("actors: no leader known")
-	// ErrBusy: a bound is reached (see Config.MaxPendingProposals). Back off and retry.
+	// ErrBusy: a bound is reached: Config.MaxPendingProposals, or 256 MiB of commands that are not answered yet. Back
+	// off and retry.
 	ErrBusy = errors.New("actors: busy")
 	// ErrShutdown: the node is stopping and did not accept the command. Stop calling this node.
 	ErrShutdown = errors.New("actors: shut down")
@@ -22,7 +23,7 @@ var (
 	// ErrRejected: another leader's entry was applied in the command's place. Retrying is safe.
 	ErrRejected = errors.New("actors: rejected")
 	// ErrTooLarge: the command is larger than Config.MaxCommandBytes, or a batch has more commands than
-	// Config.MaxPendingProposals. Retrying does not help.
+	// Config.MaxPendingProposals or more than 64 MiB. Retrying does not help.
 	ErrTooLarge = errors.New("actors: command too large")
 )
 
@@ -65,10 +66,13 @@ func (e *OutcomeUnknownError) Unwrap() error { return e.Cause }
 
 // The node is gone.
 var (
-	// ErrDriverDead: the raft actor is gone without having said why. Restart the process.
+	// ErrDriverDead: the raft actor panicked and its supervisor gave it up. Restart the process.
 	ErrDriverDead = errors.New("actors: driver dead")
 	// ErrFatal is the kind of every [FatalError].
 	ErrFatal = errors.New("actors: fatal")
+	// ErrStopped is the cause of an [OutcomeUnknownError] when the node stopped before the end was seen. It is not
+	// [ErrShutdown], which says that the command was never accepted.
+	ErrStopped = errors.New("actors: node stopped")
 	// ErrRestarted is the cause of an [OutcomeUnknownError] when the raft actor was restarted by its supervisor.
 	ErrRestarted = errors.New("actors: raft actor restarted")
 	// ErrLostLeadership is the cause of an [OutcomeUnknownError] when another leader took over.

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,30 +15,36 @@ import (
 // transport opens, and only then do apply, ticker and snapshot start and clients are served.
 
 func (d *driver) start(ctx actor.Context) {
+	switch {
+	case d.core.failure != nil: // restarted by a strategy that does not ask why; the cause has not gone away
+		d.phase = failed
+		return
+	case d.core.closing:
+		ctx.Stop(ctx.Self())
+		return
+	}
 	how, err := newStart(&d.core.cfg, d.core.random)
 	if err != nil {
 		d.fail(ctx, "start", err)
 		return
 	}
-	if d.core.created {
-		how.create = false // a restart after a panic recovers what this very node made
+	if d.core.created.Load() {
+		how.create = false // a restart recovers what this very node made
 	}
-	d.out = &outbox{}
-	d.persistence = d.core.spawnChild(ctx, persistenceName, newWholeMailbox, func() actor.Actor {
-		return &persistenceActor{core: d.core, epoch: d.epoch, out: d.out}
+	d.persistence = d.core.spawnChild(ctx, persistenceName, newWholeMailbox(), func() actor.Actor {
+		return &persistenceActor{core: d.core, life: d.life}
 	})
 	ctx.Send(d.persistence, &openStorage{start: how})
 }
 
 func (d *driver) storageOpened(ctx actor.Context, message *storageOpened) {
-	if message.epoch != d.epoch || d.phase != starting {
+	if message.epoch != d.life.epoch || d.phase != starting {
 		return
 	}
 	if message.err != nil {
 		d.fail(ctx, "storage", message.err)
 		return
 	}
-	d.core.created = true
 	d.identity, d.metrics = message.identity, message.metrics
 	eng, err := engine.New(d.core.cfg.engineConfig(d.identity.Incarnation, d.core.random, d.core.tracer()), engine.Recovered{
 		Now:       d.core.clock.Now(),
@@ -55,8 +62,8 @@ func (d *driver) storageOpened(ctx actor.Context, message *storageOpened) {
 }
 
 func (d *driver) openTransport(ctx actor.Context) {
-	d.transporter = d.core.spawnChild(ctx, transportName, singleMailbox, func() actor.Actor {
-		return &transportActor{core: d.core, epoch: d.epoch, out: d.out, routes: make(map[engine.NodeID]string)}
+	d.transporter = d.core.spawnChild(ctx, transportName, newMailbox(0), func() actor.Actor {
+		return &transportActor{core: d.core, life: d.life, routes: make(map[engine.NodeID]string)}
 	})
 	cfg := &d.core.cfg
 	ctx.Send(d.transporter, &openTransport{hello: remote.Hello{
@@ -67,40 +74,54 @@ func (d *driver) openTransport(ctx actor.Context) {
 	}})
 }
 
+// transportOpened goes on with the start, or with a transport that came back after a failure. That one is tried
+// again at the next tick when it does not open: the node still has its log, and its peers may reach it later.
 func (d *driver) transportOpened(ctx actor.Context, message *transportOpened) {
-	if message.epoch != d.epoch {
-		return
-	}
-	if message.err != nil {
+	switch {
+	case message.epoch != d.life.epoch || d.engine == nil:
+	case message.err != nil && d.phase == starting:
 		d.fail(ctx, "transport", message.err)
-		return
-	}
-	d.transport = message.transport
-	if d.phase != starting { // the transport came back after a failure
+	case message.err != nil:
+		d.core.log.Error("transport does not open; trying again", "error", message.err)
+		ctx.Stop(d.transporter)
+	default:
+		d.transport = message.transport
+		if d.phase == starting {
+			d.serve(ctx)
+		}
+		d.pin()
 		ctx.Send(d.transporter, &setRoutes{members: d.view.membership})
-		return
 	}
-	d.serve(ctx)
 }
 
 func (d *driver) serve(ctx actor.Context) {
-	d.apply = d.core.spawnChild(ctx, applyName, singleMailbox, func() actor.Actor {
-		return &applyActor{core: d.core, epoch: d.epoch}
+	box := newMailbox(0)
+	d.apply = d.core.spawnChild(ctx, applyName, box, func() actor.Actor {
+		return &applyActor{core: d.core, life: d.life, mailbox: box}
 	})
-	d.snapshot = d.core.spawnChild(ctx, snapshotName, singleMailbox, func() actor.Actor { return &snapshotActor{} })
+	d.startSnapshot(ctx)
 	d.startTicker(ctx)
 	d.phase = serving
+	d.core.panicked = nil
 	d.publish(ctx)
 	status := d.engine.Status()
 	d.core.log.Info("serving", "address", d.transport.Address(), "cluster_id", d.identity.Cluster.String(),
 		"term", uint64(status.Term), "last", status.Last.String(), "membership", status.Membership.String())
+	for _, hello := range d.early {
+		d.meet(ctx, hello)
+	}
+	d.early = nil
 	d.core.started.resolve(struct{}{}, nil)
 }
 
 func (d *driver) startTicker(ctx actor.Context) {
-	d.ticker = d.core.spawnChild(ctx, tickerName, singleMailbox, func() actor.Actor {
-		return &tickerActor{core: d.core, epoch: d.epoch}
+	d.ticker = d.core.spawnChild(ctx, tickerName, newMailbox(0), func() actor.Actor {
+		return &tickerActor{core: d.core, epoch: d.life.epoch}
 	})
+}
+
+func (d *driver) startSnapshot(ctx actor.Context) {
+	d.snapshot = d.core.spawnChild(ctx, snapshotName, newMailbox(0), func() actor.Actor { return &snapshotActor{} })
 }
 
 // HandleFailure implements actor.SupervisorStrategy for the driver's children. A child that holds nothing durable
@@ -111,44 +132,52 @@ func (d *driver) HandleFailure(_ *actor.ActorSystem, supervisor actor.Supervisor
 	_ *actor.RestartStatistics, reason, _ any,
 ) {
 	supervisor.StopChildren(child)
-	err := fmt.Errorf("panic: %v", reason)
-	switch {
-	case child.Equal(d.persistence):
-		d.failSupervised(supervisor, persistenceName, err)
-	case child.Equal(d.apply):
-		d.failSupervised(supervisor, applyName, err)
-	default:
-		d.core.log.Error("actor failed and is started anew", "actor", child.GetId(), "reason", reason)
+	ctx, ok := supervisor.(actor.Context)
+	if !ok {
+		panic(fmt.Sprintf("actors: a %T supervises", supervisor))
 	}
-}
-
-// failSupervised is fail where there is a Supervisor and no Context.
-func (d *driver) failSupervised(supervisor actor.Supervisor, op string, err error) {
-	d.markFailed(op, err)
-	supervisor.StopChildren(supervisor.Children()...)
+	switch err := fmt.Errorf("panic: %v", reason); {
+	case child.Equal(d.persistence):
+		d.fail(ctx, persistenceName, err)
+	case child.Equal(d.apply):
+		d.fail(ctx, applyName, err)
+	}
 }
 
 // childFailed is a failure that an actor reports of itself.
 func (d *driver) childFailed(ctx actor.Context, epoch uint64, op string, err error) {
-	if epoch == d.epoch {
+	if epoch == d.life.epoch {
 		d.fail(ctx, op, err)
 	}
 }
 
-// childTerminated spawns a stateless child anew, or goes on with what waited for the child's end.
+// childTerminated spawns a stateless child anew, or goes on with what waited for the child's end. A transport
+// comes back at the next tick, so that one that cannot live is not tried in a hot loop.
 func (d *driver) childTerminated(ctx actor.Context, who *actor.PID) {
 	switch {
 	case d.phase == failed:
 		d.failureComplete(ctx)
+	case d.phase == starting && who.Equal(d.transporter):
+		d.fail(ctx, "transport", errTransportDied)
 	case d.phase != serving && d.phase != draining:
 	case who.Equal(d.ticker):
 		d.startTicker(ctx)
 	case who.Equal(d.snapshot):
-		d.snapshot = d.core.spawnChild(ctx, snapshotName, singleMailbox, func() actor.Actor { return &snapshotActor{} })
-	case who.Equal(d.transporter) && d.shutdown.stage == shutdownTransport:
-		d.transportStopped(ctx)
+		d.startSnapshot(ctx)
 	case who.Equal(d.transporter):
-		d.out.reopen()
+		d.transporter = nil
+		if d.shutdown.stage == shutdownTransport {
+			d.transportStopped(ctx)
+		}
+	}
+}
+
+var errTransportDied = errors.New("actors: transport actor died while it started")
+
+// reviveTransport spawns a transport anew when there is none.
+func (d *driver) reviveTransport(ctx actor.Context) {
+	if d.transporter == nil && d.phase == serving {
+		d.core.log.Warn("transport is started anew")
 		d.openTransport(ctx)
 	}
 }
@@ -156,78 +185,68 @@ func (d *driver) childTerminated(ctx actor.Context, who *actor.PID) {
 // fail ends the node for good. The raft actor stays: it answers Status with the cause and everything else with
 // Fatal, until its parent stops it.
 func (d *driver) fail(ctx actor.Context, op string, err error) {
-	if !d.markFailed(op, err) {
+	if d.phase == failed || d.phase == ended {
 		return
 	}
+	failure := &FatalError{Op: op, Err: err}
+	d.core.failure = failure
+	d.phase = failed
+	d.core.log.Error("node failed", "op", op, "error", err)
+	d.release(failure)
+	d.core.mailbox.hold(false)
+	d.core.mailbox.refuseProposals(failure)
 	for _, child := range ctx.Children() {
 		ctx.Stop(child)
 	}
 	d.failureComplete(ctx)
 }
 
-// failureComplete ends the node once every child is gone: only then is the storage closed and unlocked.
+// failureComplete ends the node once every child is gone: only then is the storage closed and unlocked, and only
+// then does anybody hear of it.
 func (d *driver) failureComplete(ctx actor.Context) {
 	if len(ctx.Children()) > 0 {
 		return
 	}
-	d.core.end(d.err)
-	if d.shutdown.stage != shutdownNone { // it failed while it was shutting down
+	d.core.end(d.core.failure)
+	d.core.started.resolve(struct{}{}, d.core.failure)
+	d.core.guarded("raft", d.publishFailure)
+	if d.core.closing { // it failed while it was shutting down
 		ctx.Stop(ctx.Self())
 	}
 }
 
-func (d *driver) markFailed(op string, err error) bool {
-	if d.phase == failed || d.phase == ended {
-		return false
-	}
-	d.err = &FatalError{Op: op, Err: err}
-	d.core.log.Error("node failed", "op", op, "error", err)
-	d.release(d.err)
-	d.phase = failed
-	d.core.mailbox.hold(false)
-	d.core.mailbox.refuseProposals(d.err)
-	d.core.leader.Store(nil)
-	d.core.started.resolve(struct{}{}, d.err)
-	d.core.system.EventStream.Publish(&Fatal{ID: d.core.cfg.ID, Cluster: d.core.cfg.Cluster, Err: d.err})
-	return true
-}
-
-// release lets go of the engine: from here on it gets no event and nothing is sent.
+// release lets go of the engine: from here on it gets no event and nothing is sent, and whoever was accepted is
+// answered.
 func (d *driver) release(cause error) {
-	if d.out != nil {
-		d.out.close()
-	}
+	d.life.end(cause)
 	d.engine, d.order = nil, nil
-	d.refuse(cause)
+	d.core.leader.Store(nil)
+	d.refuse(unknown(engine.Position{}, cause)) // a batch that the engine was stepping over when it panicked
 	d.waiters.fail(cause)
-}
-
-// end is the last thing an incarnation does before protoactor stops or restarts it.
-func (d *driver) end(cause error) {
-	if d.phase != failed {
-		d.release(cause)
-	}
-	d.phase = ended
-	d.core.tickQueued.Store(false)
 }
 
 // stopping refuses, now and for ever, whoever still comes.
 func (d *driver) stopping() {
-	d.end(ErrShutdown)
-	d.core.mailbox.close(ErrShutdown)
+	refusal := ErrShutdown
+	switch words := d.core.lastWords(); {
+	case d.core.failure != nil:
+		refusal = d.core.failure
+	case words != nil:
+		refusal = words
+		d.release(words)
+	default:
+		d.release(ErrStopped)
+	}
+	d.phase = ended
+	d.core.mailbox.close(refusal)
 }
 
 // restarting leaves what is queued for the next incarnation, which reads the durable state again and has a fresh
 // machine and fresh children. What was accepted ends here.
 func (d *driver) restarting() {
 	d.core.log.Error("raft actor is restarted from its durable state")
-	d.end(ErrRestarted)
+	d.release(ErrRestarted)
+	d.phase = ended
+	d.core.tickQueued.Store(false)
 	d.core.mailbox.hold(false)
-}
-
-// Fatal is published on the actor system's event stream when a node fails for good.
-type Fatal struct {
-	ID      engine.NodeID
-	Cluster string
-	Err     error // a *FatalError
 }

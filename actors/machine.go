@@ -12,6 +12,8 @@ type application interface {
 	newMachine() machine
 	// encode turns a command that came as a message into bytes.
 	encode(command any) ([]byte, error)
+	// check tells whether bytes from another process are a command.
+	check(data []byte) error
 	// encodeResponse turns a response into bytes for a caller in another process.
 	encodeResponse(response any) ([]byte, error)
 }
@@ -44,12 +46,28 @@ func (a typedApplication[C, R]) encode(command any) ([]byte, error) {
 	return data, nil
 }
 
+func (a typedApplication[C, R]) check(data []byte) (err error) {
+	defer func() { // the bytes are not trusted, and this is the sender's goroutine
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("%w: the codec panicked: %v", ErrBadCommand, reason)
+		}
+	}()
+	if _, err := a.def.Codec.Decode(data); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadCommand, err)
+	}
+	return nil
+}
+
 func (a typedApplication[C, R]) encodeResponse(response any) ([]byte, error) {
 	codec, ok := a.def.Codec.(statemachine.ResponseCodec[R])
 	if !ok {
 		return nil, nil
 	}
-	return codec.EncodeResponse(nil, response.(R))
+	r, ok := response.(R)
+	if !ok {
+		return nil, fmt.Errorf("actors: got a %T for a response", response)
+	}
+	return codec.EncodeResponse(nil, r)
 }
 
 type typedMachine[C, R any] struct {

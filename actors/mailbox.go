@@ -2,6 +2,7 @@ package actors
 
 import (
 	"errors"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -35,6 +36,9 @@ var errGoexit = errors.New("actors: runtime.Goexit inside an actor")
 //
 // Children of the driver use the same mailbox with only the first two lanes. Their control lane may be handed
 // over as a whole (see batch).
+//
+// A mailbox is posted to before it is wired: protoactor makes the name known first. Until Start it counts as
+// running, so nobody schedules it.
 type mailbox struct {
 	dispatcher actor.Dispatcher
 	invoker    actor.MessageInvoker
@@ -51,7 +55,8 @@ type mailbox struct {
 
 	admission admission
 	asked     atomic.Int64
-	adapt     func(any) any // turns messages of users' actors into lane items; nil for children
+	adapt     func(any) any                  // turns messages of users' actors into lane items; nil for children
+	panicked  func(reason any, stack []byte) // hears of a panic before its supervisor does; may be nil
 
 	status    atomic.Int32
 	suspended atomic.Bool
@@ -84,8 +89,9 @@ type naturalBatch struct {
 type question interface{ refuse(err error) }
 
 func newMailbox(limit int) *mailbox {
-	m := &mailbox{admission: admission{limit: int64(limit)}}
+	m := &mailbox{admission: admission{limit: limit}}
 	m.turn = m.process
+	m.status.Store(statusRunning)
 	return m
 }
 
@@ -102,7 +108,7 @@ func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, dispatcher acto
 }
 
 // Start implements actor.Mailbox.
-func (m *mailbox) Start() {}
+func (m *mailbox) Start() { m.rest() }
 
 // UserMessageCount implements actor.Mailbox.
 func (m *mailbox) UserMessageCount() int {
@@ -147,16 +153,16 @@ func (m *mailbox) postProposal(p *proposal) {
 }
 
 func (m *mailbox) admit(p *proposal) error {
-	if int64(len(p.commands)) > m.admission.limit {
+	if !m.admission.possible(p) {
 		return ErrTooLarge
 	}
-	if !m.admission.acquire(len(p.commands)) {
+	if !m.admission.acquire(p) {
 		return ErrBusy
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.refusal != nil {
-		m.admission.release(len(p.commands))
+		m.admission.release(len(p.commands), p.size)
 		return m.refusal
 	}
 	p.admitted = &m.admission
@@ -240,13 +246,16 @@ func (m *mailbox) ready() bool {
 
 // process is one turn of the actor.
 func (m *mailbox) process() {
-	defer func() { // also after a Goexit: an actor must never stay "running" for ever
-		m.status.Store(statusIdle)
-		if m.ready() {
-			m.schedule()
-		}
-	}()
+	defer m.rest() // also after a Goexit: an actor must never stay "running" for ever
 	m.deliver(m.dispatcher.Throughput())
+}
+
+// rest ends a turn and asks for the next one if there is something to do.
+func (m *mailbox) rest() {
+	m.status.Store(statusIdle)
+	if m.ready() {
+		m.schedule()
+	}
 }
 
 func (m *mailbox) deliver(limit int) {
@@ -259,6 +268,9 @@ func (m *mailbox) deliver(limit int) {
 		reason := recover()
 		if reason == nil {
 			reason = errGoexit
+		}
+		if m.panicked != nil {
+			m.panicked(reason, debug.Stack())
 		}
 		m.invoker.EscalateFailure(reason, message)
 	}()
@@ -358,8 +370,21 @@ func (m *mailbox) takeAll() any {
 	return &m.all
 }
 
-// takeNatural returns what is queued in the proposal lane, within the bounds of a natural batch. The batch is
-// valid until the next one.
+// drainControl takes everything that is left in the control lane. It is called by the actor itself, inside its
+// last turn.
+func (m *mailbox) drainControl() []any {
+	var rest []any
+	for {
+		message, ok := m.control.pop(&m.mu)
+		if !ok {
+			return rest
+		}
+		rest = append(rest, message)
+	}
+}
+
+// takeNatural returns what is queued in the proposal lane, up to the proposal with which a bound of natural batches
+// is reached. The batch is valid until the next one.
 func (m *mailbox) takeNatural() *naturalBatch {
 	if m.held.Load() {
 		return nil

@@ -78,6 +78,7 @@ func testProposal(commands int) (*proposal, *testPort) {
 func testMailbox(limit int) (*mailbox, *recorder, *stepper) {
 	m, r, s := newMailbox(limit), &recorder{}, &stepper{limit: throughput}
 	m.RegisterHandlers(r, s)
+	m.Start()
 	return m, r, s
 }
 
@@ -91,6 +92,16 @@ func TestLanesAreServedInOrder(t *testing.T) {
 	m.PostSystemMessage("stop")
 	require.Equal(t, 1, s.run(), "one wake-up serves everything that is queued")
 	require.Equal(t, []string{"system:stop", "control 1", "control 2", "question", "proposals:2"}, r.seen)
+}
+
+func TestMessagesBeforeTheMailboxIsWiredWaitForStart(t *testing.T) {
+	m, r, s := newMailbox(10), &recorder{}, &stepper{limit: throughput}
+	m.PostUserMessage("early") // the name of an actor is known before its mailbox is wired
+	m.RegisterHandlers(r, s)
+	require.Empty(t, s.turns)
+	m.Start()
+	s.run()
+	require.Equal(t, []string{"early"}, r.seen)
 }
 
 func TestFullProposalLaneAnswersBusyWithoutWaking(t *testing.T) {
@@ -118,7 +129,7 @@ func TestBatchLargerThanTheBoundIsNeverAdmitted(t *testing.T) {
 	p, port := testProposal(4)
 	m.PostUserMessage(p)
 	require.Equal(t, []error{ErrTooLarge}, port.answers, "Busy would be retried for ever")
-	require.Zero(t, m.admission.pending.Load())
+	require.Zero(t, m.admission.pending())
 }
 
 func TestClientsGetATurnUnderControlLoad(t *testing.T) {
@@ -223,6 +234,7 @@ func TestGoexitEscalatesAndTheMailboxGoesOn(t *testing.T) {
 	p := newPool(4)
 	t.Cleanup(p.close)
 	m.RegisterHandlers(r, p)
+	m.Start()
 	done := make(chan struct{})
 	r.receive = func(message any) {
 		if message == "bad" {
@@ -239,6 +251,7 @@ func TestGoexitEscalatesAndTheMailboxGoesOn(t *testing.T) {
 func TestWholeMailboxHandsOverEverythingAtOnce(t *testing.T) {
 	m, r, s := newWholeMailbox(), &recorder{}, &stepper{limit: throughput}
 	m.RegisterHandlers(r, s)
+	m.Start()
 	m.PostUserMessage(1)
 	m.PostUserMessage(2)
 	m.PostSystemMessage("started")
@@ -261,7 +274,7 @@ func TestClosedMailboxAnswersEveryClient(t *testing.T) {
 	for _, answers := range [][]error{queuedPort.answers, latePort.answers, question.refused, lateQuestion.refused} {
 		require.Equal(t, []error{ErrShutdown}, answers)
 	}
-	require.Zero(t, m.admission.pending.Load())
+	require.Zero(t, m.admission.pending())
 	require.Zero(t, m.asked.Load())
 }
 
@@ -294,6 +307,7 @@ func TestEveryProposalHasOneFate(t *testing.T) {
 	p := newPool(4)
 	t.Cleanup(p.close)
 	m.RegisterHandlers(r, p)
+	m.Start()
 	var delivered, refused atomic.Int64
 	drained := make(chan struct{})
 	r.receive = func(message any) {
@@ -325,7 +339,7 @@ func TestEveryProposalHasOneFate(t *testing.T) {
 	m.PostUserMessage("all were sent")
 	<-drained
 	require.EqualValues(t, senders*each, delivered.Load()+refused.Load())
-	require.Zero(t, m.admission.pending.Load())
+	require.Zero(t, m.admission.pending())
 }
 
 type countingPort struct{ refused *atomic.Int64 }

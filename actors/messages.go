@@ -29,6 +29,7 @@ type (
 	peerSeen struct {
 		epoch uint64
 		hello remote.Hello
+		quota *quota // to give back to
 	}
 	// storageOpened answers openStorage.
 	storageOpened struct {
@@ -48,7 +49,8 @@ type (
 		epoch uint64
 		err   error
 	}
-	// storageFlushed answers flushStorage: everything ordered before it is durable.
+	// storageFlushed answers flushStorage: everything ordered before it is durable, unless persistenceFailed came
+	// first.
 	storageFlushed struct{ epoch uint64 }
 	// storageClosed answers closeStorage.
 	storageClosed struct {
@@ -65,7 +67,7 @@ type (
 		epoch uint64
 		err   error
 	}
-	// applyDrained answers drainApply.
+	// applyDrained answers drainApply: everything ordered before it is applied, unless applyFailed came first.
 	applyDrained struct{ epoch uint64 }
 	// transportOpened answers openTransport.
 	transportOpened struct {
@@ -143,12 +145,15 @@ type (
 		entries []engine.Entry
 		waiters []waiter
 	}
+	// leadershipLost says that nothing beyond handed will be handed over on behalf of waiters.
+	leadershipLost struct{ handed engine.Index }
 	// drainApply asks for applyDrained once everything before it is applied.
 	drainApply struct{}
 )
 
-func (*applyOrder) toApply() {}
-func (*drainApply) toApply() {}
+func (*applyOrder) toApply()     {}
+func (*leadershipLost) toApply() {}
+func (*drainApply) toApply()     {}
 
 // transportMessage is what the transport actor takes.
 type transportMessage interface{ toTransport() }

@@ -2,9 +2,13 @@ package actors
 
 import (
 	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/yggr-go/yggr/remote/raftpb"
 )
 
-// Messages that users' actors send to a raft PID. Send them with Request, so that the answer finds its way.
+// Messages that users' actors send to a raft PID, as values or pointers. Send them with Request, so that the answer
+// finds its way; answers are pointers. Actors
+// of other processes send raftpb.ProposeRequest and raftpb.StatusRequest instead.
 type (
 	// Propose asks for a command to be appended. Command is of the machine's command type. The answer is
 	// [Proposed] or [ProposeFailed].
@@ -13,7 +17,7 @@ type (
 	Proposed struct{ Response any }
 	// ProposeFailed says why there is no response. Err is one of the errors of Node.Write.
 	ProposeFailed struct{ Err error }
-	// GetStatus is answered with [Status], also by a failed node.
+	// GetStatus is answered with a *[Status], also by a failed node; with [ProposeFailed] when too many ask at once.
 	GetStatus struct{}
 	// Shutdown stops the node gracefully. Watch the PID to learn when it has stopped.
 	Shutdown struct{}
@@ -28,9 +32,15 @@ func (c *core) adapt(message any) any {
 	switch content := content.(type) {
 	case *Propose:
 		return c.adaptPropose(content, sender)
-	case *GetStatus:
+	case Propose:
+		return c.adaptPropose(&content, sender)
+	case *raftpb.ProposeRequest:
+		return c.adaptProposeRequest(content, sender)
+	case *GetStatus, GetStatus:
 		return &statusMessage{core: c, sender: sender}
-	case *Shutdown:
+	case *raftpb.StatusRequest:
+		return &wireStatus{core: c, sender: sender}
+	case *Shutdown, Shutdown:
 		return &shutdownRequested{}
 	}
 	return message

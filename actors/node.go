@@ -109,8 +109,8 @@ func (n *Node[C, R]) Status(ctx context.Context) (Status, error) {
 }
 
 // NodeMetrics asks the driver.
-func (n *Node[C, R]) NodeMetrics(ctx context.Context) (Metrics, error) {
-	q := metricsQuestion{newFuture[Metrics]()}
+func (n *Node[C, R]) NodeMetrics(ctx context.Context) (NodeMetrics, error) {
+	q := metricsQuestion{newFuture[NodeMetrics]()}
 	n.core.mailbox.PostUserMessage(q)
 	return q.wait(ctx)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
+	"github.com/yggr-go/yggr/remote/raftpb"
 )
 
 func TestSingleNodeWritesAndRecovers(t *testing.T) {
@@ -290,8 +291,8 @@ func TestShutdownDoesNotWaitForEver(t *testing.T) {
 	})
 	c.shutdown(status.ID)
 	err = <-result
-	require.True(t, errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrShutdown), "%v", err)
-	require.ErrorIs(t, err, ErrShutdown)
+	require.ErrorIs(t, err, ErrOutcomeUnknown)
+	require.ErrorIs(t, err, ErrStopped)
 }
 
 func TestStoppingTheActorAnswersEveryone(t *testing.T) {
@@ -402,6 +403,50 @@ func TestActorsProposeByMessage(t *testing.T) {
 	})
 	c.system.Root.Send(follower.PID(), &Shutdown{})
 	<-follower.Done()
+}
+
+func TestActorsOfOtherProcessesProposeBytes(t *testing.T) {
+	c := newCluster(t, 3)
+	c.startAll()
+	leader, follower := c.leader(), c.follower()
+	status, err := leader.Status(t.Context())
+	require.NoError(t, err)
+	p := newProbe(t, c.system)
+	command, err := counterCodec{}.Encode(nil, 9)
+	require.NoError(t, err)
+	p.request(leader.PID(), &raftpb.ProposeRequest{Command: command})
+	response, err := counterCodec{}.DecodeResponse(p.next(t).(*raftpb.ProposeResponse).GetResponse())
+	require.NoError(t, err)
+	require.EqualValues(t, 9, response)
+
+	p.request(leader.PID(), &raftpb.ProposeRequest{Command: []byte("garbage")})
+	refused := p.next(t).(*raftpb.ProposeResponse).GetError()
+	require.Equal(t, raftpb.ProposeErrorKind_PROPOSE_ERROR_KIND_INVALID_COMMAND, refused.GetKind())
+	c.eventually(func() bool {
+		p.request(follower.PID(), &raftpb.ProposeRequest{Command: command})
+		refused = p.next(t).(*raftpb.ProposeResponse).GetError()
+		return refused.GetKind() == raftpb.ProposeErrorKind_PROPOSE_ERROR_KIND_NOT_LEADER
+	})
+	require.EqualValues(t, status.ID, refused.GetLeaderId())
+	require.Equal(t, status.Address, refused.GetLeaderAddress())
+	p.request(leader.PID(), &raftpb.StatusRequest{})
+	answer := p.next(t).(*raftpb.StatusResponse)
+	require.Equal(t, raftpb.NodeRole_NODE_ROLE_LEADER, answer.GetRole())
+	require.EqualValues(t, status.ID, answer.GetLeaderId())
+	require.Empty(t, answer.GetFailure())
+}
+
+func TestEveryErrorHasAKindOnTheWire(t *testing.T) {
+	for _, err := range []error{
+		&NotLeaderError{Leader: 2}, ErrNoLeader, ErrBusy, ErrRejected, ErrShutdown, ErrTooLarge, ErrBadCommand,
+		unknown(engine.Position{Term: 2, Index: 7}, ErrLostLeadership), ErrDriverDead, &FatalError{Op: "apply", Err: errDisk},
+	} {
+		require.NotZero(t, wireError(err).GetKind(), err)
+	}
+	lost := wireError(unknown(engine.Position{Term: 2, Index: 7}, &FatalError{Op: "apply", Err: errDisk}))
+	require.Equal(t, raftpb.ProposeErrorKind_PROPOSE_ERROR_KIND_OUTCOME_UNKNOWN, lost.GetKind(),
+		"that the outcome is unknown matters more than why")
+	require.EqualValues(t, 7, lost.GetIndex())
 }
 
 func TestSpawnUnderAUsersSupervisor(t *testing.T) {

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 
 	"github.com/yggr-go/yggr/engine"
@@ -38,37 +39,72 @@ type ticket struct {
 	reply    replyPort
 	use      uint64
 	count    int
+	size     int
 	admitted *admission
 }
 
 func (p *proposal) ticket() ticket {
-	return ticket{reply: p.reply, use: p.use, count: len(p.commands), admitted: p.admitted}
+	return ticket{reply: p.reply, use: p.use, count: len(p.commands), size: p.size, admitted: p.admitted}
 }
 
 // answer ends the proposal and gives its places back.
 func (t ticket) answer(err error) {
 	if t.admitted != nil {
-		t.admitted.release(t.count)
+		t.admitted.release(t.count, t.size)
 	}
 	t.reply.finish(t.use, err)
 }
 
-// admission bounds what is accepted and not yet answered.
+// maxProposalBytes bounds the commands of one proposal together.
+const maxProposalBytes = 64 << 20
+
+// maxPendingBytes bounds what is accepted and not yet answered, beside Config.MaxPendingProposals.
+const maxPendingBytes = 256 << 20
+
+// admission bounds what is accepted and not yet answered, in commands and in bytes.
+//
+// Invariant: commands and bytes are the sum over the proposals that were admitted and not answered.
 type admission struct {
-	limit   int64
-	pending atomic.Int64
+	limit    int
+	mu       sync.Mutex
+	commands int
+	bytes    int
 }
 
-// acquire takes n places, or none.
-func (a *admission) acquire(n int) bool {
-	if a.pending.Add(int64(n)) > a.limit {
-		a.pending.Add(-int64(n))
+// possible reports whether the proposal fits into an empty admission.
+func (a *admission) possible(p *proposal) bool {
+	return len(p.commands) <= a.limit && p.size <= maxProposalBytes
+}
+
+// acquire takes the places of a proposal, or none.
+func (a *admission) acquire(p *proposal) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.commands+len(p.commands) > a.limit || a.bytes+p.size > maxPendingBytes {
 		return false
 	}
+	a.commands += len(p.commands)
+	a.bytes += p.size
 	return true
 }
 
-func (a *admission) release(n int) { a.pending.Add(-int64(n)) }
+// release gives places back. More than were taken would let the bound erode unseen, so that is a panic.
+func (a *admission) release(commands, bytes int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.commands -= commands
+	a.bytes -= bytes
+	if a.commands < 0 || a.bytes < 0 {
+		panic("actors: a proposal was answered twice")
+	}
+}
+
+// pending returns the number of commands that are accepted and not answered.
+func (a *admission) pending() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.commands
+}
 
 // call is the reply port of a Go caller, pooled: no goroutine, no registry entry, no timer, and no allocation
 // once the pool is warm.
@@ -108,7 +144,7 @@ func (c *call[R]) begin(n int) {
 		c.commands = make([][]byte, n)
 		c.responses = make([]R, n)
 	}
-	c.size = 0
+	c.size, c.admitted = 0, nil
 	c.state.Store(c.use<<2 | callOpen)
 }
 

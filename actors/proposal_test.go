@@ -41,6 +41,39 @@ func TestLateAnswerDoesNotReachTheNextUse(t *testing.T) {
 	require.Equal(t, 2, c.responses[0])
 }
 
+// A refusal gives back no places: the call was admitted in an earlier use, not in this one.
+func TestRefusalOfAReusedCallReleasesNothing(t *testing.T) {
+	m, _, _ := testMailbox(2)
+	c := newCall[int]()
+	c.begin(1)
+	m.PostUserMessage(&c.proposal)
+	c.ticket().answer(nil)
+	_, err := c.wait(t.Context())
+	require.NoError(t, err)
+	c.forget()
+
+	full, _ := testProposal(2)
+	m.PostUserMessage(full)
+	c.begin(1)
+	m.PostUserMessage(&c.proposal)
+	_, err = c.wait(t.Context())
+	require.ErrorIs(t, err, ErrBusy)
+	require.Equal(t, 2, m.admission.pending())
+}
+
+func TestAdmissionBoundsBytesToo(t *testing.T) {
+	a := admission{limit: 100}
+	large := &proposal{commands: make([][]byte, 1), size: maxProposalBytes}
+	for range maxPendingBytes / maxProposalBytes {
+		require.True(t, a.acquire(large))
+	}
+	require.False(t, a.acquire(&proposal{commands: make([][]byte, 1), size: 1}))
+	require.False(t, a.possible(&proposal{commands: make([][]byte, 1), size: maxProposalBytes + 1}))
+	a.release(1, maxProposalBytes)
+	require.True(t, a.acquire(large))
+	require.Panics(t, func() { a.release(100, 0) }, "an answer too many must show")
+}
+
 func TestEndedContextLeavesTheOutcomeUnknown(t *testing.T) {
 	c := newCall[int]()
 	c.begin(1)

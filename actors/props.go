@@ -13,9 +13,10 @@ import (
 // own, send it [Propose], watch it. Every spawn of the props is a node of its own. A config that does not
 // validate is told here.
 //
-// Any strategy may restart the actor: it re-reads its durable state. Do not let a guardian strategy escalate and
-// do not use an all-for-one strategy as a guardian; protoactor crashes the process for both. Do not replace the
-// mailbox or the dispatcher: they are part of the node.
+// Any strategy may restart the actor: it re-reads its durable state. One that resumes it after a panic ends the
+// node, because the engine was stopped in the middle. Do not let a guardian strategy escalate and do not use an
+// all-for-one strategy as a guardian; protoactor crashes the process for both. Do not replace the mailbox or the
+// dispatcher: they are part of the node.
 func NewProps[C, R any](def statemachine.Definition[C, R], cfg Config) (*actor.Props, error) {
 	if err := validate(def, cfg); err != nil {
 		return nil, err

@@ -21,8 +21,8 @@ type Runtime struct {
 	Dispatcher actor.Dispatcher
 	// Clock is the node's time. Nil: the machine's, one that runs while the machine is suspended.
 	Clock Clock
-	// Random draws incarnations, epochs and election timeouts. It is used by one goroutine at a time. Nil: seeded
-	// by the operating system.
+	// Random draws incarnations, epochs and election timeouts. One node uses it from one goroutine at a time; a
+	// Runtime with a Random belongs to one node. Nil: seeded by the operating system.
 	Random engine.Random
 
 	// intercept sees every message before the named child does, and may panic in its place. For tests.

@@ -32,22 +32,23 @@ func (d *driver) shutdownStep(ctx actor.Context, message driverMessage) {
 	case *shutdownRequested:
 		d.beginShutdown(ctx)
 	case *storageFlushed:
-		if message.epoch == d.epoch && d.shutdown.stage == shutdownFlush {
+		if message.epoch == d.life.epoch && d.shutdown.stage == shutdownFlush {
 			d.shutdown.stage = shutdownDrain
 			ctx.Send(d.apply, &drainApply{})
 		}
 	case *applyDrained:
-		if message.epoch == d.epoch && d.shutdown.stage == shutdownDrain {
+		if message.epoch == d.life.epoch && d.shutdown.stage == shutdownDrain {
 			d.drained(ctx)
 		}
 	case *storageClosed:
-		if message.epoch == d.epoch && d.shutdown.stage == shutdownClose {
+		if message.epoch == d.life.epoch && d.shutdown.stage == shutdownClose {
 			d.storageClosed(ctx, message.err)
 		}
 	}
 }
 
 func (d *driver) beginShutdown(ctx actor.Context) {
+	d.core.closing = true
 	switch d.phase {
 	case starting, failed:
 		ctx.Stop(ctx.Self())
@@ -56,7 +57,7 @@ func (d *driver) beginShutdown(ctx actor.Context) {
 		return
 	case serving:
 	}
-	d.core.log.Info("shutting down", "pending", d.core.mailbox.admission.pending.Load())
+	d.core.log.Info("shutting down", "pending", d.core.mailbox.admission.pending())
 	d.phase = draining
 	d.shutdown.stage = shutdownWaiting
 	d.shutdown.deadline = d.core.clock.Now() + engine.Instant(d.core.cfg.ShutdownTimeout)
@@ -70,10 +71,14 @@ func (d *driver) shutdownProgress(ctx actor.Context) {
 	if d.shutdown.stage != shutdownWaiting {
 		return
 	}
-	if d.core.mailbox.admission.pending.Load() > 0 && d.core.clock.Now() < d.shutdown.deadline {
+	if d.core.mailbox.admission.pending() > 0 && d.core.clock.Now() < d.shutdown.deadline {
 		return
 	}
 	d.shutdown.stage = shutdownTransport
+	if d.transporter == nil { // it died, and was not replaced yet
+		d.transportStopped(ctx)
+		return
+	}
 	ctx.Stop(d.transporter)
 }
 
@@ -89,7 +94,7 @@ func (d *driver) drained(ctx actor.Context) {
 		ctx.Send(d.apply, &drainApply{})
 		return
 	}
-	d.release(ErrShutdown)
+	d.release(ErrStopped)
 	d.shutdown.stage = shutdownClose
 	ctx.Send(d.persistence, &closeStorage{})
 }

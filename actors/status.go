@@ -14,8 +14,8 @@ type Status struct {
 	Err     error  // why the node has failed; nil while it serves
 }
 
-// Metrics gathers the counters of a node's parts.
-type Metrics struct {
+// NodeMetrics gathers the counters of a node's parts.
+type NodeMetrics struct {
 	Status
 	Pending     int // commands accepted and not yet answered
 	Engine      engine.Metrics
@@ -26,11 +26,11 @@ type Metrics struct {
 // statusQuestion and metricsQuestion are questions of Go callers.
 type (
 	statusQuestion  struct{ *future[Status] }
-	metricsQuestion struct{ *future[Metrics] }
+	metricsQuestion struct{ *future[NodeMetrics] }
 )
 
 func (q statusQuestion) refuse(err error)  { q.resolve(Status{}, err) }
-func (q metricsQuestion) refuse(err error) { q.resolve(Metrics{}, err) }
+func (q metricsQuestion) refuse(err error) { q.resolve(NodeMetrics{}, err) }
 
 // answer is given in every phase, so that a failed node can tell its cause.
 func (d *driver) answer(q question) {
@@ -42,11 +42,17 @@ func (d *driver) answer(q question) {
 	case *statusMessage:
 		status := d.status()
 		d.core.reply(q.sender, &status)
+	case *wireStatus:
+		status := d.status()
+		q.resolve(&status)
 	}
 }
 
 func (d *driver) status() Status {
-	s := Status{Cluster: d.identity.Cluster, Err: d.err}
+	s := Status{Cluster: d.identity.Cluster}
+	if d.core.failure != nil {
+		s.Err = d.core.failure
+	}
 	s.ID = d.core.cfg.ID
 	if d.engine != nil {
 		s.Status = d.engine.Status()
@@ -57,8 +63,8 @@ func (d *driver) status() Status {
 	return s
 }
 
-func (d *driver) nodeMetrics() Metrics {
-	m := Metrics{Status: d.status(), Pending: int(d.core.mailbox.admission.pending.Load())}
+func (d *driver) nodeMetrics() NodeMetrics {
+	m := NodeMetrics{Status: d.status(), Pending: d.core.mailbox.admission.pending()}
 	if d.engine != nil {
 		m.Engine = d.engine.Metrics()
 	}

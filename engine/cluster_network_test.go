@@ -64,7 +64,7 @@ func (c *chaos) mend() error {
 	c.cluster.Heal()
 	for _, id := range c.cluster.IDs() {
 		if !c.cluster.Running(id) {
-			if err := c.restart(id); err != nil {
+			if err := c.cluster.Restart(id); err != nil {
 				return err
 			}
 		}

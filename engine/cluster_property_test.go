@@ -12,7 +12,7 @@ import (
 
 var (
 	clusterSeeds = flag.Int("cluster.seeds", 0, "seeds of the randomised cluster test; 0: what suits go test")
-	clusterSeed  = flag.Uint64("cluster.seed", 0, "the only seed of the randomised cluster test; 0: several")
+	clusterSeed  = flag.Uint64("cluster.seed", 0, "the first seed of the randomised cluster test; alone: the only one")
 )
 
 // TestRandomCluster lives through random histories of clusters of 1, 2, 3 and 5 nodes: messages get lost,
@@ -22,15 +22,17 @@ var (
 // and the cluster must elect a leader and apply a command everywhere.
 //
 //	go test ./engine -run TestRandomCluster -cluster.seeds=5000
+//	go test ./engine -run TestRandomCluster -cluster.seed=10001 -cluster.seeds=5000
 //	go test ./engine -run TestRandomCluster -cluster.seed=42
 func TestRandomCluster(t *testing.T) {
-	first, count := uint64(1), *clusterSeeds
+	first, count := max(1, *clusterSeed), *clusterSeeds
 	switch {
+	case count != 0:
 	case *clusterSeed != 0:
-		first, count = *clusterSeed, 1
-	case count == 0 && testing.Short():
+		count = 1
+	case testing.Short():
 		count = 40
-	case count == 0:
+	default:
 		count = 300
 	}
 	total := sweep(t, first, count)

@@ -6,6 +6,9 @@ import "slices"
 // counted: an older one that a majority holds may still be replaced (dissertation §3.6.2, figure 3.7); it is
 // committed with the first entry of the current term that stands behind it.
 func (e *Engine) advanceCommit() {
+	if e.commit == e.log.lastIndex() {
+		return
+	}
 	index := e.quorumMatch()
 	if index <= e.commit {
 		return
@@ -15,14 +18,16 @@ func (e *Engine) advanceCommit() {
 	}
 	e.commitUpTo(index, e.cfg.ID)
 	e.commitMoved = true
-	e.bindFounders()
+	if e.bindFounders() {
+		e.replicate()
+	}
 }
 
 // quorumMatch returns the highest index that a majority of the voters holds durably. The leader counts itself
 // up to what its own disk confirmed.
 func (e *Engine) quorumMatch() Index {
 	e.matches = e.matches[:0]
-	if m, found := e.Membership().Lookup(e.cfg.ID); found && m.Role == Voter {
+	if e.counts {
 		e.matches = append(e.matches, e.disk.durable)
 	}
 	for _, p := range e.followers {
@@ -63,7 +68,6 @@ func (e *Engine) announceCommit() {
 	if e.role != Leader {
 		return
 	}
-	e.replicate()
 	for _, p := range e.followers {
 		e.announceCommitTo(p)
 	}

@@ -1,2 +1,91 @@
 // Package engine is the Raft protocol of one node as a pure state machine.
+//
+// # What it is
+//
+// [Engine.Step] takes one event and returns the actions that follow from it. It is the only way forward: there
+// is no other input and no other output, and the same events in the same order give the same actions, always.
+//
+//	   Tick  Incoming  ClientProposal  Persisted  Applied  PeerSeen
+//	     │      │            │             ▲          ▲       │
+//	     ▼      ▼            ▼             │          │       ▼
+//	┌───────────────────── Step ───────────┼──────────┼──────────┐
+//	│  term, vote, log · role · commit     │          │          │
+//	└──────┬─────────────┬───────────┬─────┼──────────┼──────────┘
+//	       ▼             ▼           ▼     │          │
+//	     Send        Persist…      Apply   │          │
+//	       │             │           └──── │ ──▶ state machine
+//	    transport       disk ──────────────┘
+//
+// The terms, the numbered sections and the figures that comments mention are those of Diego Ongaro's
+// dissertation, "Consensus: Bridging Theory and Practice" (2014). A comment that begins with Deviation tells
+// where this package does something else, and why.
+//
+// # What it is not
+//
+// It does no I/O and knows no clock: time enters as ticks, which drive the timers, and as the Now of every
+// event, by which stickiness is judged. It has no goroutine and no lock, so it is for one goroutine at a time.
+// Its randomness is a source that the host gives it. Commands are bytes that it never looks into. It does not
+// repair what a host broke: a broken invariant of its own panics in [Engine.CheckInvariants].
+//
+// # What the host promises
+//
+// A host keeps these promises, and the protocol keeps all others:
+//
+//  1. Actions are carried out in order. A [Send] with Wait leaves after every earlier Persist action is
+//     durable; other sends may leave at once. When a write fails nothing more leaves, and the node stops.
+//  2. [Persisted] is given for a Persist action when the sync that covers it returned, and in order.
+//  3. [PersistLogEntries] replaces the durable log from its first index on.
+//  4. [Apply] reaches the state machine in order; [Applied] tells how far it is.
+//  5. Entries, commands and messages are never written to, by anybody, once they were handed over.
+//  6. Messages come from where [Incoming] says: the transport has proved id and incarnation. They may be lost,
+//     repeated, delayed and reordered.
+//  7. [Recovered] is durable, and is all that was ever confirmed.
+//
+// The actions of a Step, and the slice of them, are valid until the next Step. What they point to is immutable
+// and may be kept for ever.
+//
+// # What leaves when
+//
+// A message waits for the disk exactly if it is a promise that a crash could take back:
+//
+//	waits    RequestVote, a granted vote, an accepted append
+//	at once  appends, heartbeats and their answers, refusals, rejections, pre-votes and their answers
+//
+// A leader's own messages need not wait because it only leads once its term and its vote are durable; it writes
+// its entries while they travel, and counts itself only up to what its own disk confirmed (§10.2.1).
+//
+// # Reading order
+//
+//	engine.go     the state, and Step: which event goes where
+//	election.go   timers, who may campaign, who may vote, how votes are counted (§3.4, §9.6, §4.2.3)
+//	role.go       follower, pre-candidate, candidate, leader (§3.3)
+//	receive.go    messages; recv_*.go has one file for each kind of them
+//	log.go        the log and the configurations in it (§3.5, §4.1)
+//	progress.go   what a leader knows of a follower; replicate.go sends by it
+//	commit.go     what is committed (§3.6); apply.go hands it out
+//	founders.go   how the incarnations of the first members get into the log
+//	durable.go    which part of the log is durable while writes are under way
+//	output.go     actions and their order
+//	invariants.go what is true after every Step
+//
+// # An example
+//
+// The smallest host: one node, whose disk and state machine answer at once.
+//
+//	for _, action := range node.Step(event) {
+//		switch a := action.(type) {
+//		case *engine.PersistHardState:
+//			disk.SetHardState(a.State)
+//			disk.Sync()                                // then feed Persisted{Seq: a.Seq}
+//		case *engine.PersistLogEntries:
+//			disk.Replace(a.Entries)
+//			disk.Sync()                                // then feed Persisted{Seq: a.Seq}
+//		case *engine.Send:
+//			network.Send(a.To, a.Message)              // everything before it is durable
+//		case *engine.Apply:
+//			machine.Apply(a.Entries)                   // then feed Applied{Index: …}
+//		}
+//	}
+//
+// The package example runs three of them.
 package engine

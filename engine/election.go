@@ -35,7 +35,7 @@ func (e *Engine) electionTimeout() {
 	e.resetElectionTimer()
 	switch {
 	case !e.mayCampaign():
-		if e.tracing && len(e.Membership().Members) > 0 {
+		if e.tracing && len(e.log.members()) > 0 {
 			e.tracef("%v does not campaign: %s", e.cfg.ID, e.whyNotCampaign())
 		}
 	case e.disk.stalled(e.now, e.electionTimeoutMin()):
@@ -167,7 +167,7 @@ const (
 // outcome compares the votes with the voters of the newest configuration (dissertation §3.4).
 func (e *Engine) outcome() outcome {
 	yes, no, voters := 0, 0, 0
-	for _, m := range e.Membership().Members {
+	for _, m := range e.log.members() {
 		if m.Role != Voter {
 			continue
 		}

@@ -35,6 +35,7 @@ type Engine struct {
 
 	// Of a leader.
 	followers   []*progress // ascending by id
+	counts      bool        // whether this node counts itself: it is a voter
 	sendNumber  SendNumber
 	roundStart  SendNumber // the send number before the last heartbeat round
 	commitMoved bool       // in this Step

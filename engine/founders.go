@@ -14,25 +14,27 @@ import "slices"
 
 // meet notes the incarnation of a founder that is not bound. A leader binds it.
 func (e *Engine) meet(from Peer) {
+	if !e.log.unbound {
+		return
+	}
 	m, found := e.Membership().Lookup(from.ID)
 	if !found || m.Incarnation != 0 || from.Incarnation == 0 || from.ID == e.cfg.ID {
 		return
 	}
 	e.met[from.ID] = from.Incarnation
-	if e.role == Leader {
-		e.bindFounders()
+	if e.role == Leader && e.bindFounders() {
 		e.replicate()
 	}
 }
 
-// bindFounders appends one entry that binds every founder met so far, the leader included, if there is any to
-// bind. It waits while a change of who votes is not committed, because that change decides alone which
+// bindFounders appends one entry that binds every founder met so far, the leader included, and reports whether
+// there was any to bind. It waits while a change of who votes is not committed, because that change decides alone which
 // configuration may follow it (dissertation §4.1).
-func (e *Engine) bindFounders() {
-	newest := e.log.configuration()
-	if !e.hasUnboundMet(newest.Membership) || e.changeInFlight() {
-		return
+func (e *Engine) bindFounders() bool {
+	if !e.log.unbound || !e.hasUnboundMet() || e.changeInFlight() {
+		return false
 	}
+	newest := e.log.configuration()
 	bound := Membership{Members: slices.Clone(newest.Membership.Members)}
 	for i := range bound.Members {
 		if m := &bound.Members[i]; m.Incarnation == 0 {
@@ -44,15 +46,13 @@ func (e *Engine) bindFounders() {
 	at := configurationAt{index: e.log.lastIndex() + 1, Configuration: c}
 	e.appendOwn(Entry{Kind: EntryConfiguration, Data: c.Encode()}, at)
 	e.trackFollowers()
+	return true
 }
 
-func (e *Engine) hasUnboundMet(members Membership) bool {
-	for i := range members.Members {
-		if m := &members.Members[i]; m.Incarnation == 0 && e.metIncarnation(m.ID) != 0 {
-			return true
-		}
-	}
-	return false
+func (e *Engine) hasUnboundMet() bool {
+	return slices.ContainsFunc(e.log.members(), func(m Member) bool {
+		return m.Incarnation == 0 && e.metIncarnation(m.ID) != 0
+	})
 }
 
 // metIncarnation returns the incarnation that a member was last met in; zero when it was not.

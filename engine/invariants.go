@@ -1,5 +1,104 @@
 package engine
 
-// CheckInvariants panics with the state that shows it when an invariant is broken. Tests call it after every
-// Step.
-func (e *Engine) CheckInvariants() {}
+import "fmt"
+
+// CheckInvariants panics with the state that shows it when an invariant is broken: a defect of this package or
+// of a host that broke the contract, never of another node. Tests call it after every Step. It costs time
+// proportional to the part of the log that is not applied.
+func (e *Engine) CheckInvariants() {
+	e.checkLog()
+	e.checkIndexes()
+	e.checkPromise()
+	e.checkRole()
+	e.checkFollowers()
+}
+
+// must panics with the state unless the invariant holds.
+func (e *Engine) must(holds bool, invariant string) {
+	if holds {
+		return
+	}
+	panic(fmt.Sprintf("engine: broken invariant: %s\n%+v\ndisk: durable %d, confirmed write %d of %d\nhanded %d, unapplied %d bytes, applying %d bytes",
+		invariant, e.Status(), e.disk.durable, e.disk.confirmed, e.disk.issued, e.handed, e.unapplied, e.applying))
+}
+
+// checkLog looks at what is not applied yet; what is older was looked at before.
+func (e *Engine) checkLog() {
+	unapplied := 0
+	prev := e.log.position(e.applied)
+	for index := e.applied + 1; index <= e.log.lastIndex(); index++ {
+		entry := &e.log.entries[index-e.log.base.Index-1]
+		e.must(entry.Index == index, "indexes rise by one")
+		e.must(entry.Term >= prev.Term && entry.Term > 0, "terms never fall along the log")
+		unapplied += entry.Size()
+		prev = entry.Position()
+	}
+	e.must(unapplied == e.unapplied, "unapplied is the size of the log above applied")
+	e.must(prev.Term <= e.state.Term, "no entry is of a term to come")
+	newest := e.log.base.Index
+	for i, c := range e.log.configurations {
+		e.must(c.index > newest || i == 0 && c.index >= newest, "configurations ascend")
+		newest = c.index
+	}
+	e.must(newest <= e.log.lastIndex(), "configurations are of the log")
+	if newest > e.log.base.Index {
+		e.must(e.log.entries[newest-e.log.base.Index-1].Kind == EntryConfiguration, "configurations are of configuration entries")
+	}
+}
+
+func (e *Engine) checkIndexes() {
+	e.must(e.log.base.Index <= e.applied, "nothing is compacted before it is applied")
+	e.must(e.applied <= e.handed, "nothing is applied before it is handed out")
+	e.must(e.handed <= e.commit, "nothing is handed out before it is committed")
+	e.must(e.handed <= e.disk.durable, "nothing is handed out before it is durable")
+	e.must(e.commit <= e.log.lastIndex(), "nothing is committed beyond the log")
+	e.must(e.disk.durable <= e.log.lastIndex(), "nothing is durable beyond the log")
+	last := e.disk.durable
+	for i := range e.disk.pending.len() {
+		e.must(e.disk.pending.at(i).last >= last, "later writes make more durable")
+		last = e.disk.pending.at(i).last
+	}
+	e.must(last == e.log.lastIndex(), "every entry is durable or on its way to the disk")
+}
+
+func (e *Engine) checkPromise() {
+	e.must(e.state == e.saved, "term and vote are on their way to the disk")
+	if e.role == Candidate || e.role == Leader {
+		e.must(e.state.Vote == e.cfg.ID, "who campaigns or leads voted for itself")
+	}
+	if e.role == Leader {
+		e.must(e.disk.confirmed >= e.voteSeq, "a leader's term and vote are durable")
+	}
+}
+
+func (e *Engine) checkRole() {
+	switch e.role {
+	case Leader:
+		e.must(e.leader == e.cfg.ID, "a leader follows itself")
+		last, _ := e.log.term(e.log.lastIndex())
+		e.must(last == e.state.Term, "a leader's log ends with an entry of its term")
+	case Candidate, PreCandidate:
+		e.must(e.leader == 0, "who campaigns follows nobody")
+	case Follower:
+		e.must(e.leader != e.cfg.ID, "a follower does not follow itself")
+	}
+	e.must(e.role == Leader || len(e.followers) == 0, "only a leader has followers")
+}
+
+func (e *Engine) checkFollowers() {
+	for i, p := range e.followers {
+		e.must(i == 0 || e.followers[i-1].ID < p.ID, "followers ascend")
+		e.must(p.match < p.next, "match is below next")
+		e.must(p.next <= e.log.lastIndex()+1, "next is at most the end of the log")
+		bytes, last := 0, p.match
+		for j := range p.inflight.len() {
+			a := p.inflight.at(j)
+			e.must(a.last > last, "appends in flight ascend above match")
+			bytes, last = bytes+a.bytes, a.last
+		}
+		e.must(bytes == p.inflightBytes, "inflight bytes are the sum of what is in flight")
+		e.must(p.state != replicating || last == p.next-1, "next follows what is in flight")
+		e.must(p.state == replicating || p.inflight.len() == 0, "only replication has a window")
+		e.must(p.inflight.len() <= e.cfg.MaxInflightAppends, "the window holds")
+	}
+}

@@ -1,6 +1,9 @@
 package engine
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // log is the replicated log above base, with the configurations that it holds.
 //
@@ -14,6 +17,7 @@ type log struct {
 	base           Position
 	entries        []Entry
 	configurations []configurationAt
+	unbound        bool // the newest configuration has members without an incarnation
 }
 
 // configurationAt is a decoded configuration entry, or at the base the membership of the snapshot.
@@ -74,15 +78,47 @@ func (l *log) bounded(first, last Index, limit, size int) ([]Entry, int) {
 }
 
 // append adds entries that follow the end. Configurations among them are registered by the caller.
-func (l *log) append(entries ...Entry) { l.entries = append(l.entries, entries...) }
+func (l *log) append(entries ...Entry) {
+	l.reserve(len(entries))
+	l.entries = append(l.entries, entries...)
+}
+
+// reserve makes room for n more entries. The log doubles when it is full, so that each entry is moved about once
+// in its life.
+func (l *log) reserve(n int) {
+	if need := len(l.entries) + n; need > cap(l.entries) {
+		l.entries = append(make([]Entry, 0, max(2*len(l.entries), need, 64)), l.entries...)
+	}
+}
 
 // truncate removes first and everything behind it, configurations included. The rest moves to a new array.
 func (l *log) truncate(first Index) {
 	keep := l.entries[:first-l.base.Index-1]
-	l.entries = append(make([]Entry, 0, len(keep)+len(keep)/4+16), keep...)
+	l.entries = slices.Clone(keep)
 	for n := len(l.configurations); n > 0 && l.configurations[n-1].index >= first; n-- {
 		l.configurations = l.configurations[:n-1]
 	}
+	l.noteUnbound()
+}
+
+// register adds configurations whose entries were appended.
+func (l *log) register(configurations []configurationAt) {
+	if len(configurations) > 0 {
+		l.configurations = append(l.configurations, configurations...)
+		l.noteUnbound()
+	}
+}
+
+func (l *log) noteUnbound() {
+	l.unbound = slices.ContainsFunc(l.members(), func(m Member) bool { return m.Incarnation == 0 })
+}
+
+// members returns the members of the newest configuration.
+func (l *log) members() []Member {
+	if n := len(l.configurations); n > 0 {
+		return l.configurations[n-1].Membership.Members
+	}
+	return nil
 }
 
 // configuration returns the newest configuration, committed or not: a configuration is in force from the moment

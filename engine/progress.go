@@ -145,10 +145,12 @@ func (e *Engine) follower(id NodeID) *progress {
 // trackFollowers brings the leader's followers in line with the active configuration: those who stay keep
 // their progress, newcomers are probed at the end of the log.
 func (e *Engine) trackFollowers() {
-	members := e.log.configuration().Membership.Members
+	members := e.log.members()
+	e.counts = false
 	followers := make([]*progress, 0, len(members))
 	for _, m := range members {
 		if m.ID == e.cfg.ID {
+			e.counts = m.Role == Voter
 			continue
 		}
 		p := e.follower(m.ID)

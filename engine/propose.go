@@ -19,6 +19,7 @@ func (e *Engine) propose(id ProposalID, commands ...[]byte) {
 	if len(commands) == 0 {
 		return
 	}
+	e.log.reserve(len(commands))
 	for i, command := range commands {
 		entry := Entry{Term: e.state.Term, Index: first + Index(i), Kind: EntryCommand, Data: command}
 		e.unapplied += entry.Size()

@@ -10,15 +10,14 @@ func (e *Engine) recover(r Recovered) error {
 	e.state, e.saved = r.HardState, r.HardState
 	e.log.base = r.Base
 	if len(r.Membership.Members) > 0 {
-		at := configurationAt{index: r.Base.Index, Configuration: Configuration{Membership: r.Membership}}
-		e.log.configurations = append(e.log.configurations, at)
+		e.log.register([]configurationAt{{index: r.Base.Index, Configuration: Configuration{Membership: r.Membership}}})
 	}
 	decoded, err := decodeConfigurations(r.Entries)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidRecovered, err)
 	}
 	e.log.append(r.Entries...)
-	e.log.configurations = append(e.log.configurations, decoded...)
+	e.log.register(decoded)
 	for i := range r.Entries {
 		e.unapplied += r.Entries[i].Size()
 	}
@@ -33,6 +32,9 @@ func (r *Recovered) validate() error {
 		entry := &r.Entries[i]
 		if entry.Index != prev.Index+1 || entry.Term < prev.Term || entry.Term == 0 {
 			return fmt.Errorf("%w: entry %v follows %v", ErrInvalidRecovered, entry.Position(), prev)
+		}
+		if entry.Kind < EntryNoOp || entry.Kind > EntryConfiguration {
+			return fmt.Errorf("%w: entry %v has unknown kind %d", ErrInvalidRecovered, entry.Position(), entry.Kind)
 		}
 		prev = entry.Position()
 	}

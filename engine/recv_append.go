@@ -37,11 +37,13 @@ func (e *Engine) recvAppendEntries(from Peer, m *AppendEntries) {
 // the configurations that are new to our log.
 func (e *Engine) wellFormed(from Peer, m *AppendEntries) ([]configurationAt, bool) {
 	prev := m.Prev
-	ok := m.Term != 0 && prev.Term <= m.Term && prev.Index+Index(len(m.Entries)) >= prev.Index
+	ok := m.Term != 0 && prev.Term <= m.Term && (prev.Index == 0) == (prev.Term == 0) &&
+		prev.Index+Index(len(m.Entries)) >= prev.Index
 	hasConfiguration := false
 	for i := range m.Entries {
 		entry := &m.Entries[i]
-		ok = ok && entry.Index == prev.Index+1 && entry.Term >= prev.Term && entry.Term <= m.Term && entry.Term != 0
+		ok = ok && entry.Index == prev.Index+1 && entry.Term >= prev.Term && entry.Term <= m.Term && entry.Term != 0 &&
+			entry.Kind >= EntryNoOp && entry.Kind <= EntryConfiguration
 		hasConfiguration = hasConfiguration || entry.Kind == EntryConfiguration
 		prev = Position{Term: entry.Term, Index: entry.Index}
 	}
@@ -118,7 +120,7 @@ func (e *Engine) truncate(first Index) {
 // addToLog appends entries, with the configurations among them, and asks for their write.
 func (e *Engine) addToLog(entries []Entry, configurations []configurationAt) {
 	e.log.append(entries...)
-	e.log.configurations = append(e.log.configurations, configurations...)
+	e.log.register(configurations)
 	for i := range entries {
 		e.unapplied += entries[i].Size()
 	}

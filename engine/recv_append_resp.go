@@ -56,33 +56,42 @@ func (e *Engine) appendRejected(p *progress, m *AppendEntriesResponse) {
 		e.lostData(p, m)
 		return
 	}
-	next := e.nextAfter(p, m)
+	highest := p.rejectedPrev(m.Number)
+	next := e.nextAfter(m.Conflict, highest)
+	next = max(next, p.match+1, e.log.base.Index+1)
 	if e.tracing {
 		e.tracef("%v steps back to %d for %v, which reports %v", e.cfg.ID, next, p.ID, m.Conflict)
 	}
 	p.rewind(next, e.sendNumber)
-	e.replicateTo(p)
+	if next <= highest || next == p.match+1 {
+		e.replicateTo(p)
+	}
+	// Otherwise it lacks what we no longer have. The next heartbeat round tries again.
 }
 
-// nextAfter finds the next entry to try from a rejection, in O(terms) rounds (dissertation §3.5). Reported is
-// the term of the follower's entry at the index that was probed and where that term begins. If we have entries
-// of this term at or above that index, the logs may meet at our last one; otherwise they part before it, and
-// also before all of ours that have a later term.
-func (e *Engine) nextAfter(p *progress, m *AppendEntriesResponse) Index {
-	highest := p.next - 1
-	if m.Number == p.probe.number {
-		highest = min(highest, p.probe.prev)
+// rejectedPrev returns the highest index that the rejected message can have had as its previous one.
+func (p *progress) rejectedPrev(number SendNumber) Index {
+	if number == p.probe.number {
+		return min(p.next-1, p.probe.prev)
 	}
-	next := m.Conflict.Index
-	if m.Conflict.Term != 0 {
-		last := e.log.lastUpToTerm(m.Conflict.Term, highest)
-		if term, _ := e.log.term(last); term == m.Conflict.Term && last >= next {
+	return p.next - 1
+}
+
+// nextAfter finds the next entry to try from a rejection, in O(terms) rounds (dissertation §3.5). The conflict is
+// the term of the follower's entry at the index that was probed, at most highest, and where that term begins. If
+// we have entries of this term at or above there, the logs may meet at our last one; otherwise they part before
+// it, and also before all of ours that have a later term.
+func (e *Engine) nextAfter(conflict Position, highest Index) Index {
+	next := conflict.Index
+	if conflict.Term != 0 {
+		last := e.log.lastUpToTerm(conflict.Term, highest)
+		if term, _ := e.log.term(last); term == conflict.Term && last >= next {
 			next = last + 1
 		} else {
 			next = min(next, last+1)
 		}
 	}
-	return max(min(next, highest), p.match+1, e.log.base.Index+1)
+	return min(next, highest)
 }
 
 // lostData stops believing a member that forgot what it had acknowledged.

@@ -29,13 +29,13 @@ func (e *Engine) recvRequestVote(from Peer, m *RequestVote) {
 	if m.Term == 0 {
 		return
 	}
-	if m.Term > e.state.Term {
-		if e.sticky() && !m.Transfer {
-			if e.tracing {
-				e.tracef("%v ignores the request of %v for a vote at term %d: it hears a live leader", e.cfg.ID, from.ID, m.Term)
-			}
-			return
+	if m.Term >= e.state.Term && e.sticky() && !m.Transfer {
+		if e.tracing {
+			e.tracef("%v ignores the request of %v for a vote at term %d: it hears a live leader", e.cfg.ID, from.ID, m.Term)
 		}
+		return
+	}
+	if m.Term > e.state.Term {
 		e.adoptTerm(m.Term)
 	}
 	reason := e.whyRefuse(from, m.Term, m.Last)

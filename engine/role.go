@@ -46,7 +46,7 @@ func (e *Engine) becomePreCandidate() {
 	}
 	last := e.log.last()
 	request := &RequestPreVote{Term: e.state.Term + 1, Round: e.round, Last: last}
-	for _, m := range e.Membership().Members {
+	for _, m := range e.log.members() {
 		if m.Role == Voter && m.ID != e.cfg.ID {
 			e.sendNow(m.ID, request)
 		}
@@ -69,7 +69,7 @@ func (e *Engine) becomeCandidate(transfer bool) {
 	e.saveState()
 	e.voteSeq = e.disk.issued
 	request := &RequestVote{Term: e.state.Term, Last: e.log.last(), Transfer: transfer}
-	for _, m := range e.Membership().Members {
+	for _, m := range e.log.members() {
 		if m.Role == Voter && m.ID != e.cfg.ID {
 			e.sendDurable(m.ID, request)
 		}

@@ -17,22 +17,24 @@ type trio struct {
 	now   Instant
 	lines []string
 	check bool
+	see   func(n *trioNode, actions []Action)
 	loses func(from, to NodeID, m Message) bool
 }
 
 // trioNode is one engine with its disk and state machine.
 type trioNode struct {
-	peer    Peer
-	engine  *Engine
-	disk    []Entry
-	state   HardState
-	applied []Entry
-	answers []Action // what answered proposals
-	events  []Event  // every event it was given
-	record  bool
-	silent  bool // its disk does not confirm
-	down    bool
-	seq     Seq
+	peer     Peer
+	engine   *Engine
+	disk     []Entry
+	founders Entry
+	state    HardState
+	applied  []Entry
+	answers  []Action // what answered proposals
+	events   []Event  // every event it was given
+	record   bool
+	silent   bool // its disk does not confirm
+	down     bool
+	seq      Seq
 }
 
 type trioMessage struct {
@@ -56,7 +58,7 @@ func newTrio(t testing.TB, size int) *trio {
 	founders, err := FoundersEntry(membership)
 	require.NoError(t, err)
 	for _, m := range members {
-		n := &trioNode{peer: Peer{ID: m.ID, Incarnation: Incarnation(100 + m.ID)}, state: HardState{Term: 1}, disk: []Entry{founders}}
+		n := &trioNode{peer: Peer{ID: m.ID, Incarnation: Incarnation(100 + m.ID)}, state: HardState{Term: 1}, disk: []Entry{founders}, founders: founders}
 		c.nodes = append(c.nodes, n)
 		c.start(n, nil)
 	}
@@ -92,6 +94,9 @@ func (c *trio) step(n *trioNode, event Event) {
 	if c.check {
 		n.engine.CheckInvariants()
 	}
+	if c.see != nil {
+		c.see(n, actions)
+	}
 	wrote, applied := c.perform(n, actions)
 	if wrote && !n.silent {
 		c.step(n, &Persisted{Now: c.now, Seq: n.seq})
@@ -126,13 +131,17 @@ func (c *trio) perform(n *trioNode, actions []Action) (wrote bool, applied Index
 // deliver hands out messages until none is left.
 func (c *trio) deliver() {
 	for len(c.queue) > 0 {
-		next := c.queue[0]
-		c.queue = c.queue[1:]
-		if c.loses != nil && c.loses(next.from.ID, next.to, next.m) {
-			continue
-		}
-		c.step(c.node(next.to), &Incoming{Now: c.now, From: next.from, Message: next.m})
+		c.deliverOne()
 	}
+}
+
+func (c *trio) deliverOne() {
+	next := c.queue[0]
+	c.queue = c.queue[1:]
+	if c.loses != nil && c.loses(next.from.ID, next.to, next.m) {
+		return
+	}
+	c.step(c.node(next.to), &Incoming{Now: c.now, From: next.from, Message: next.m})
 }
 
 // tick lets one tick interval pass everywhere and delivers what it sets off.
@@ -166,3 +175,5 @@ func (c *trio) propose(n *trioNode, commands ...string) {
 	}
 	c.step(n, batch)
 }
+
+func newRandom(seed uint64) Random { return rand.NewPCG(seed, 7) }

@@ -1,20 +1,27 @@
 package persistence
 
-// arenaChunk is the size of an arena's chunks, in bytes.
-const arenaChunk = 1 << 20
+import "bytes"
+
+// An arena's chunks double from the smaller size to the larger, in bytes.
+const (
+	arenaFirstChunk = 16 << 10
+	arenaChunk      = 1 << 20
+)
 
 // arena keeps bytes that stay in memory for as long as a log entry points at them. Recovery copies whole records
 // into it, without the padding between batches; a log of small batches would otherwise pin a block for each.
 type arena struct {
 	free []byte
+	next int // size of the next chunk
 }
 
 func (a *arena) keep(data []byte) []byte {
-	if len(data) > arenaChunk/4 {
-		return append([]byte(nil), data...)
-	}
 	if len(data) > len(a.free) {
-		a.free = make([]byte, arenaChunk)
+		a.next = min(max(2*a.next, arenaFirstChunk), arenaChunk)
+		if len(data) > a.next/4 {
+			return bytes.Clone(data)
+		}
+		a.free = make([]byte, a.next)
 	}
 	kept := a.free[:len(data):len(data)]
 	a.free = a.free[len(data):]

@@ -68,7 +68,7 @@ func (d *Dir) Create(id Identity, state engine.HardState, first []engine.Entry) 
 	if err := id.validate(); err != nil {
 		return nil, err
 	}
-	if err := (groupStates{}).checkFounding(state, first); err != nil {
+	if err := (groupStates{}).apply(foundingBatch(state, first)); err != nil {
 		return nil, err
 	}
 	if err := d.dir.checkPoison(); err != nil {

@@ -79,7 +79,7 @@ func (d *Disk) writeFounding(state engine.HardState, first []engine.Entry) error
 	l.current = &segmentWriter{file: file, name: foundingName, header: header, offset: blockSize}
 	l.next = chain{number: 1}
 	d.recovered[0] = Recovered{HardState: state, Entries: first}
-	return l.append(batch.payloadSize(), batch.Len(), func(to []byte) ([]byte, error) { return l.groups.encode(to, batch) })
+	return l.append(batch)
 }
 
 // nameFounding gives the first segment its name, as the last step of Create.
@@ -210,9 +210,7 @@ func (d *Disk) Write(batch *Batch) error {
 	if batch.Len() == 0 {
 		return d.fail(d.log.prove())
 	}
-	return d.fail(d.log.append(batch.payloadSize(), batch.Len(), func(to []byte) ([]byte, error) {
-		return d.log.groups.encode(to, batch)
-	}))
+	return d.fail(d.log.append(batch))
 }
 
 // fail ends the storage's life if there is an error.

@@ -1,2 +1,100 @@
-// Package persistence keeps the log and hard state of a node on disk.
+// Package persistence keeps the log and the hard state of a node on disk, and tells the truth about it after any
+// crash. Nothing that was acknowledged is lost or silently changed; what cannot be told apart from a loss is refused.
+//
+// It is not a database: it holds what a restart needs, is written from front to back by one goroutine, and is read
+// once, when it is opened. Snapshots live beside it.
+//
+//	place := persistence.NewDir(persistence.OS(), "/var/lib/kv/n1", persistence.Options{})
+//	storage, err := place.Open(want)            // or place.Create(identity, state, first)
+//	state := storage.Recovered(0)
+//
+//	batch.SetHardState(0, hardState)            // everything that waits goes into one batch,
+//	batch.Append(0, entries)                    // in the order in which the engine asked for it
+//	err = storage.Write(&batch)                 // one write, one sync; durable when it returns nil
+//
+// [Opener] and [Storage] are the contract, [Dir] and [Disk] keep it on a file system, [Memory] keeps it without one.
+// Bring your own: package storagetest has the conformance suite.
+//
+// # A directory
+//
+// A directory holds an identity, a lock and segments. The unit of writing is the batch. It starts on a block of
+// 4 KiB, has a header within one sector, and is followed by zeros up to the next block:
+//
+//	segment-0000000000000001.log                              segment-0000000000000002.log
+//	┌────────┬───────────┬─────┬──────┬───────────┬──────┐    ┌────────┬───────────────┬─────┬── ─ ─
+//	│ header │ batch 1   │ 2   │ 3    │ 4         │ seal │    │ header │ batch 6       │ 7   │ zeros
+//	│        │ c, records│     │empty │           │  5   │    │        │ c, records    │     │
+//	└────────┴───────────┴─────┴──────┴───────────┴──────┘    └────────┴───────────────┴─────┴── ─ ─
+//	0        4 KiB                                            0        4 KiB
+//
+//	c: checkpoint of every group, the first records of each segment
+//
+// Batches are numbered over all segments, and each carries the checksum of the one before. A segment's header has a
+// random use-id, drawn anew for each use of a file, and every batch in it repeats that: what an earlier use left in
+// the file does not match. Segments are filled with zeros before they are used, for overwriting blocks that exist
+// costs less to sync than allocating them. The next segment is prepared while the current one fills up. The bytes are
+// drawn where they are written: format.go has headers, record.go records, names.go file names.
+//
+// Entries at index i void all earlier records of that group at i and above, in the order of the records. Nothing is
+// cut physically. A batch never spans segments; one that is larger than a segment gets a segment of its own size.
+//
+// # What is assumed of disk and file system
+//
+//   - A sector of 512 bytes is written whole or not at all. Several sectors may reach the disk in any order, and any
+//     subset of what was not synced may survive a power loss.
+//   - When fdatasync returns nil, content and size are durable; when fsync of a directory does, so are its names.
+//   - A rename is atomic: after a crash the file has one name or the other, and what stood under the new one before
+//     is whole or gone.
+//   - Writing a sector with what it holds already does no harm to it, nor to its neighbours beyond the block.
+//   - After a failed write or sync nothing is known. The storage ends, and the place is not opened again in this
+//     process: the page cache may show what the disk does not have.
+//   - A disk may damage what it holds. That is found by checksums, and never mended by forgetting.
+//
+// # The one rule
+//
+// Batch n+1 is first written after the sync of batch n returned. Therefore an intact header with a higher number
+// proves that batch n was durable. Recovery reads the batches in order, up to the first place without the next intact
+// one. If a higher number stands anywhere behind it, in the same segment at any block or in a later one, a durable
+// batch is damaged: [ErrCorrupt], with file and offset, and nothing is changed. If none does, that batch was never
+// acknowledged, and the log goes on in its place.
+//
+// So only damage to the very last batch of a crashed node can pass for a torn write. To keep even that rare, an empty
+// batch is written behind the last one when the log has been idle for a tick, on Close, and after recovery.
+//
+// # Crash by crash
+//
+// Append. The batch has blocks of its own, so no sector of an earlier one is at risk. Cut short, it fails its
+// checksum and nothing stands behind it: the log ends before it. Complete but unacknowledged, it counts: the caller
+// had decided on it, and may find it done.
+//
+// Append over a torn batch. The new batch starts where the torn one did, with the same number. Blocks of the torn one
+// may remain behind it, but only its first block had a header, and that is overwritten: no false proof remains.
+//
+// Rotation. The next segment is zeroed, its header synced, then named, and the directory synced; then the seal, which
+// names it by number and use-id, is written to the old segment and synced; then its first batch is written. Before the
+// seal, a segment without batches is left over, and removed at the next opening. After it, the new segment must be
+// there: a missing newest segment is corruption, not the end of the log.
+//
+// Create. The first segment, first batch included, and the identity are durable under temporary names first. The
+// rename of the identity is the moment the state comes into being; Open finishes the renaming of the segment. Before
+// that moment Exists reports false and Create starts over.
+//
+// PinCluster. The new identity is durable under a temporary name and then renamed: it is there whole, or the old one
+// is. Segments written before repeat the cluster's name without the founders' hash, which is no contradiction.
+//
+// Recovery. What it reads may be in the page cache only, left by a killed process, perhaps after a sync that failed.
+// All batches but the last were synced before a later one was written. So the last batch is written again in place,
+// file and directory are synced, and only then is the state handed out. All of this can be cut short and done again.
+//
+// Oldest segments. The oldest batch of all is durable before its segment counts (Create) or can become the oldest
+// (it is in use long before); if it is damaged the verdict is corruption whatever stands behind it. Its checkpoint
+// carries the hard state and where the log ended, so that segments before it may be freed as soon as the entries in
+// them lie below the base; if one is missing too early, recovery says which entries are.
+//
+// # Versions
+//
+// Identity and segment headers begin with magic, version and checksum in every version. A version is believed only
+// if the checksum holds, so that a newer format is refused as newer ([ErrNewerFormat]) and damage as damage. Later
+// builds add record kinds; one that a build does not know makes the log newer for it, except for kinds from 0x80 on,
+// which are hints.
 package persistence

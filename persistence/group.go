@@ -18,6 +18,10 @@ type groupState struct {
 	last     engine.Position // of the last entry; base when there is none
 	commit   engine.Index
 	snapshot snapshotName // what base came from; zero before the first snapshot
+
+	// runs holds the first position of each term, ascending, as far as the records read or written tell. It is not
+	// part of a checkpoint.
+	runs []engine.Position
 }
 
 // snapshotName names a snapshot that a later record kind will switch to.
@@ -75,14 +79,43 @@ func (s *groupState) replaceFrom(entries []engine.Entry) error {
 		return fmt.Errorf("entry %v lies below the log, which begins after %v", first.Position(), s.base)
 	case first.Index <= s.commit:
 		return fmt.Errorf("entry %v replaces what is committed up to %d", first.Position(), s.commit)
-	case first.Index == s.last.Index+1 && first.Term < s.last.Term, first.Term < s.base.Term:
-		return fmt.Errorf("entry %v after term %d", first.Position(), max(s.last.Term, s.base.Term))
+	case first.Term < s.termBefore(first.Index):
+		return fmt.Errorf("entry %v after term %d", first.Position(), s.termBefore(first.Index))
 	}
 	if err := checkConsecutive(entries); err != nil {
 		return err
 	}
+	s.cutRuns(first.Index)
+	s.addRuns(entries)
 	s.last = entries[len(entries)-1].Position()
 	return nil
+}
+
+// termBefore returns the term of the entry before index, or a lower one where it is not known.
+func (s *groupState) termBefore(index engine.Index) engine.Term {
+	if index == s.last.Index+1 {
+		return s.last.Term
+	}
+	for i := len(s.runs) - 1; i >= 0; i-- {
+		if s.runs[i].Index < index {
+			return s.runs[i].Term
+		}
+	}
+	return s.base.Term
+}
+
+func (s *groupState) cutRuns(from engine.Index) {
+	for len(s.runs) > 0 && s.runs[len(s.runs)-1].Index >= from {
+		s.runs = s.runs[:len(s.runs)-1]
+	}
+}
+
+func (s *groupState) addRuns(entries []engine.Entry) {
+	for i := range entries {
+		if n := len(s.runs); n == 0 || s.runs[n-1].Term != entries[i].Term {
+			s.runs = append(s.runs, entries[i].Position())
+		}
+	}
 }
 
 // checkConsecutive holds entries to rising indexes and terms that never fall.
@@ -148,26 +181,14 @@ func (all groupStates) appendCheckpoints(to []byte) []byte {
 	return to
 }
 
-// encode appends the batch's records, each checked against what came before it and applied.
-func (all groupStates) encode(to []byte, batch *Batch) ([]byte, error) {
+// apply takes a batch: each record is checked against what came before it, and the whole when it is complete.
+func (all groupStates) apply(batch *Batch) error {
 	for i := range batch.records {
 		r := &batch.records[i]
 		if err := all.of(r.group).apply(r); err != nil {
-			return to, fmt.Errorf("%w: group %d: %w", ErrInvalidBatch, r.group, err)
+			return fmt.Errorf("%w: group %d: %w", ErrInvalidBatch, r.group, err)
 		}
-		to = appendRecord(to, r)
 	}
-	return to, all.check(batch)
-}
-
-// checkFounding judges what a new node would begin with.
-func (all groupStates) checkFounding(state engine.HardState, first []engine.Entry) error {
-	_, err := all.encode(nil, foundingBatch(state, first))
-	return err
-}
-
-// check holds the groups of a batch to what must be true when it is complete.
-func (all groupStates) check(batch *Batch) error {
 	for i := range batch.records {
 		group := batch.records[i].group
 		if err := all[group].check(); err != nil {

@@ -24,25 +24,24 @@ type log struct {
 	buffer   []byte // the batch being encoded; begins on a block of memory
 }
 
-// append makes a batch durable. What the records claim must have been checked and applied by encode, which appends
-// them to the buffer it is given.
-func (l *log) append(payload int64, records int, encode func([]byte) ([]byte, error)) error {
+// append makes a batch durable. One that contradicts the groups' states is refused before a byte of it is written.
+func (l *log) append(batch *Batch) error {
+	payload := batch.payloadSize()
 	if payload > maxPayload {
 		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrInvalidBatch, payload, maxPayload)
 	}
 	if err := l.makeRoom(payload); err != nil {
 		return err
 	}
-	buffer, opened := l.begin(payload)
-	buffer, err := encode(buffer)
-	if err != nil {
+	buffer, opened := l.begin(payload) // a checkpoint in it speaks of the time before the batch
+	if err := l.groups.apply(batch); err != nil {
 		return err
 	}
-	if err := l.finish(buffer, records+opened); err != nil {
+	if err := l.finish(batch.appendRecords(buffer), batch.Len()+opened); err != nil {
 		return err
 	}
 	l.proven = false
-	l.count.batch(records)
+	l.count.batch(batch.Len())
 	return l.prepare()
 }
 

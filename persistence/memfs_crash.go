@@ -43,6 +43,18 @@ func (m *MemFS) Kill() *MemFS {
 	}, func(*memDir) {})
 }
 
+// FailWriteback does what some kernels do when writing to the disk in the background fails: what was not synced stays
+// readable, counts as clean, and no later sync writes it. Only writing it again does.
+func (m *MemFS) FailWriteback() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.dirs {
+		for _, inode := range d.names {
+			inode.writes = nil
+		}
+	}
+}
+
 // copyWith copies everything in a fixed order, each file by copyInode; settle then finishes each directory.
 func (m *MemFS) copyWith(copyInode func(*memInode) *memInode, settle func(*memDir)) *MemFS {
 	m.mu.Lock()
@@ -80,20 +92,23 @@ func (n *memInode) crash(random *rand.Rand, odds float64) []byte {
 	size := int64(len(left))
 	for _, w := range n.writes {
 		seen = w.apply(seen)
-		left = resized(left, int64(len(seen)))
-		if random.Float64() < odds {
-			size = int64(len(seen))
+		sized := random.Float64() < odds
+		switch {
+		case w.truncate && sized:
+			left, size = resized(left, w.offset), w.offset
+		case !w.truncate:
+			left = resized(left, max(int64(len(left)), int64(len(seen))))
+			if sized {
+				size = max(size, w.offset+int64(len(w.data)))
+			}
+			surviveSectors(left, seen, w, random, odds)
 		}
-		surviveSectors(left, seen, w, random, odds)
 	}
 	return resized(left, size)
 }
 
 // surviveSectors copies those sectors of a write that reached the disk.
 func surviveSectors(left, seen []byte, w memWrite, random *rand.Rand, odds float64) {
-	if w.truncate {
-		return
-	}
 	end := min(w.offset+int64(len(w.data)), int64(len(seen)))
 	for at := w.offset &^ (sectorSize - 1); at < end; at += sectorSize {
 		if random.Float64() < odds {

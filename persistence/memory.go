@@ -85,8 +85,19 @@ func (m *Memory) opened() (Storage, error) {
 	return &memoryStorage{memory: m, recovered: recovered}, nil
 }
 
-// applyBatch applies a batch to logs in memory.
+// applyBatch applies a batch to logs in memory, all of it or nothing.
 func applyBatch(groups map[Group]*groupLog, batch *Batch) error {
+	trial := groupStates{}
+	for i := range batch.records {
+		if g, ok := groups[batch.records[i].group]; ok {
+			state := g.groupState
+			state.runs = slices.Clone(state.runs)
+			trial[batch.records[i].group] = &state
+		}
+	}
+	if err := trial.apply(batch); err != nil {
+		return err
+	}
 	for i := range batch.records {
 		r := &batch.records[i]
 		g, ok := groups[r.group]
@@ -96,12 +107,6 @@ func applyBatch(groups map[Group]*groupLog, batch *Batch) error {
 		}
 		if err := g.apply(r); err != nil {
 			return fmt.Errorf("%w: group %d: %w", ErrInvalidBatch, r.group, err)
-		}
-	}
-	for i := range batch.records {
-		group := batch.records[i].group
-		if err := groups[group].check(); err != nil {
-			return fmt.Errorf("%w: group %d: %w", ErrInvalidBatch, group, err)
 		}
 	}
 	return nil

@@ -32,19 +32,16 @@ func segmentName(number uint64) string {
 
 // segmentNumber reads the number out of a segment's name.
 func segmentNumber(name string) (uint64, bool) {
-	digits, ok := strings.CutPrefix(name, segmentPrefix)
-	if digits, ok = cutSuffix(digits, ok); !ok {
+	rest, ok := strings.CutPrefix(name, segmentPrefix)
+	if !ok {
+		return 0, false
+	}
+	digits, ok := strings.CutSuffix(rest, segmentSuffix)
+	if !ok {
 		return 0, false
 	}
 	number, err := strconv.ParseUint(digits, 16, 64)
 	return number, err == nil
-}
-
-func cutSuffix(digits string, ok bool) (string, bool) {
-	if !ok {
-		return "", false
-	}
-	return strings.CutSuffix(digits, segmentSuffix)
 }
 
 // directory is a place in a file system.

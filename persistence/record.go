@@ -68,6 +68,14 @@ func (r *record) bodySize() int64 {
 	return commitSize
 }
 
+// appendRecords encodes the batch.
+func (b *Batch) appendRecords(to []byte) []byte {
+	for i := range b.records {
+		to = appendRecord(to, &b.records[i])
+	}
+	return to
+}
+
 // appendRecord encodes a caller's record.
 func appendRecord(to []byte, r *record) []byte {
 	to = appendRecordHeader(to, r.kind, r.group, r.bodySize())

@@ -261,7 +261,7 @@ func (r *recovery) applyCheckpoint(record rawRecord, place batchPlace) error {
 		return nil
 	case place.oldest:
 		return fmt.Errorf("%w: two checkpoints of group %d", ErrCorrupt, record.group)
-	case !ok || known.groupState != state:
+	case !ok || known.fields() != state.fields():
 		return fmt.Errorf("%w: checkpoint of group %d contradicts the records before it", ErrCorrupt, record.group)
 	}
 	return nil

@@ -107,7 +107,7 @@ func (b *Batch) SetHardState(group Group, state engine.HardState) {
 	b.records = append(b.records, record{kind: recordHardState, group: group, state: state})
 }
 
-// SetCommit adds the group's commit index. It is a hint for the next start and never worth a sync of its own:
+// SetCommit adds the group's commit index; one below an earlier one changes nothing. It is a hint for the next start and never worth a sync of its own:
 // a batch that holds nothing else is not written by callers.
 //
 // It speaks of the entries recorded so far, in this batch or an earlier one. An index that was committed by entries

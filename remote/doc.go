@@ -1,2 +1,87 @@
-// Package remote carries messages between nodes.
+// Package remote carries messages between nodes. It moves bytes, knows who is at the other end, and lets nothing
+// through that could break an engine; what a message means is not its business, and reliability is not its promise.
+//
+// # What a dropped message means
+//
+// Nothing. [Transport.Send] never blocks, so it drops what has no route, no room or no connection in time; a
+// connection that breaks loses what was in it; two connections one after the other may reorder. The engine repeats
+// what matters and tells stale answers by their numbers. A transport keeps two promises: a message arrives unchanged
+// and as the peer's that the handshake named, and no message of a connection arrives before [Handler] was told of
+// its handshake.
+//
+// Two networks make transports: [NewTCP] for processes, [NewInProcess] for one process. Package remotetest holds
+// each of them, and yours, to the contract.
+//
+// # Connections
+//
+// Each node dials each peer it has a route to, and sends only on connections it has dialled; on those it has
+// accepted it only listens. So a pair of nodes has two connections, and neither end waits for the other to call.
+//
+//	n1                                        n2
+//	 |---------------- Hello ---------------->|  cluster, id, incarnation, epoch, address,
+//	 |                                        |  least election timeout, wire versions
+//	 |<------- Welcome(Hello) / Refusal ------|  n2 has judged n1
+//	 |  n1 has judged n2                      |
+//	 |--------------- Envelope -------------->|
+//	 |--------------- Envelope -------------->|
+//	 |------------- keep-alive -------------->|  every KeepAlive
+//	 |<------------ keep-alive ---------------|  when something came, at most twice per KeepAlive
+//
+// Both ends judge: the clusters must be the same as far as both know their founders, the ids must differ, the ranges
+// of wire versions must overlap, and the node that answers must be the one that was meant. The listener says why it
+// refuses; both count it. Before the handshake is done a stranger gets 4 KiB, two seconds and one of 64 places.
+//
+// Of several connections that one id has dialled only the newest lives; nothing of the older one arrives after the
+// news of the newer. The address in a Hello is the route to a sender that has none (a joiner must be able to get
+// answers before a configuration names it) for as long as that connection lives. A Hello also ends the pause before
+// a redial, and ends a connection to an earlier process of the same node.
+//
+// Nothing arriving for IdleTimeout ends a connection, seen from either end. Bytes count and not frames, so a slow
+// link that moves a large frame is alive; a peer that takes no bytes gives no sign of life, so writes need no
+// deadline of their own. Lost connections are dialled again after 20 to 500 ms, with jitter.
+//
+// # The wire
+//
+// A connection is a sequence of frames, integers little-endian:
+//
+//	 0        4        8                          8+length
+//	+--------+--------+-----------  - - -  ------+
+//	| length | crc32c |          body            |   body: a protobuf message of raftpb/raft.proto
+//	+--------+--------+-----------  - - -  ------+   crc32c: Castagnoli, of the body
+//	                                                 length zero: a keep-alive
+//
+// The first body of each direction is of the handshake, the others are Envelopes. An AppendEntries of term 3 with
+// one command of five bytes, for example:
+//
+//	1b 00 00 00  f3 80 e4 6e             27 bytes, checksum
+//	0a 19                                append_entries (1), 25 bytes
+//	   08 03  10 07                      term 3, number 7
+//	   18 02  20 09  28 09               prev_term 2, prev_index 9, commit 9
+//	   32 0d                             entries (6), 13 bytes
+//	      08 03  10 0a  18 02            term 3, index 10, kind command
+//	      22 05 68 65 6c 6c 6f           data "hello"
+//
+// Messages are written and read by hand, to the byte what the generated code writes; the entries of a message share
+// the frame they came in. A message type that this build does not know is counted and ignored, a field is skipped,
+// an entry kind is refused: an entry cannot be left out.
+//
+// # The gateway
+//
+// A message is delivered only if every field of it could have been said by a correct engine: terms from 1 on,
+// indexes and terms at most 2^62, positions with both parts or none, entries consecutive after Prev with terms that
+// do not fall, at least Prev's and at most the message's, known kinds, configurations that decode, at most 65,536
+// entries. Anything else closes the connection and is counted as malformed.
+//
+// # Limits
+//
+//	one message                16 MiB   MaxFrameBytes; larger ones are refused before anything is allocated
+//	entries waiting, per peer  32 MiB   MaxQueueBytes
+//	votes, heartbeats, answers 256 KiB  per peer; they leave before entries, and a newer heartbeat takes the place
+//	waiting, per peer                   of an older one
+//	inbound connections        256      MaxPeers, one per node id
+//
+// # Security
+//
+// Plain text stays on the loopback interface unless TCPConfig.AllowPlaintext says otherwise. The handshake proves
+// nothing by itself: without TLS whoever reaches the port can claim any id.
 package remote

@@ -149,13 +149,15 @@ func readHello(r *bufio.Reader, local Hello) (Hello, error) {
 	return remote, judge(local, remote)
 }
 
-// answerHello is the second: a welcome, or why not. A stranger that does not even speak the protocol gets no answer.
-func answerHello(conn net.Conn, local Hello, verdict error) error {
-	if verdict == nil {
-		return writeHandshake(conn, &raftpb.HelloAnswer{
-			Answer: &raftpb.HelloAnswer_Welcome{Welcome: helloToWire(local)},
-		})
-	}
+// welcomeHello is the second: the listener introduces itself.
+func welcomeHello(conn net.Conn, local Hello) error {
+	return writeHandshake(conn, &raftpb.HelloAnswer{
+		Answer: &raftpb.HelloAnswer_Welcome{Welcome: helloToWire(local)},
+	})
+}
+
+// refuseHello is the other second part: why not. A stranger that does not even speak the protocol gets no answer.
+func refuseHello(conn net.Conn, verdict error) error {
 	var r *refusal
 	if !errors.As(verdict, &r) {
 		return nil

@@ -24,6 +24,16 @@ const acceptPause = 50 * time.Millisecond
 type inbound struct {
 	conn  net.Conn
 	hello Hello
+	older *inbound      // the connection it replaced; may be nil
+	done  chan struct{} // closed when nothing of this connection reaches the handler any more
+}
+
+// awaitOlder lets nothing of the older connection come after the news of this one.
+func (in *inbound) awaitOlder() {
+	if in.older != nil {
+		<-in.older.done
+		in.older = nil
+	}
 }
 
 // accept takes connections until the listener is closed.
@@ -68,37 +78,46 @@ func (t *tcpTransport) receive(raw net.Conn) {
 	}
 	source := &vitalConn{Conn: conn, keepAlive: t.cfg.KeepAlive, idleTimeout: t.cfg.IdleTimeout}
 	reader := bufio.NewReaderSize(source, readBufferSize)
-	in, err := t.welcome(conn, raw, reader)
+	in, err := t.identify(conn, raw, reader)
 	if err != nil {
+		t.noteStranger(raw, err)
+		return
+	}
+	defer t.leave(in)
+	in.awaitOlder()
+	if err := t.welcome(conn); err != nil {
 		t.noteStranger(raw, err)
 		return
 	}
 	source.vital = true
 	t.handler.PeerSeen(in.hello)
 	t.noteEnd(in, t.deliverAll(in, reader))
-	t.leave(in)
 }
 
-// welcome is the listener's side of the handshake, all within one deadline.
-func (t *tcpTransport) welcome(conn, raw net.Conn, reader *bufio.Reader) (*inbound, error) {
+// identify is the first half of the listener's handshake: it returns a connection that is admitted, or answers why
+// it is not. The deadline it sets holds for the whole handshake.
+func (t *tcpTransport) identify(conn, raw net.Conn, reader *bufio.Reader) (*inbound, error) {
 	defer t.forgetStranger(raw)
 	if err := conn.SetDeadline(time.Now().Add(t.cfg.HandshakeTimeout)); err != nil {
 		return nil, err
 	}
-	local := t.introduction()
-	hello, err := readHello(reader, local)
-	in := &inbound{conn: raw, hello: hello}
+	hello, err := readHello(reader, t.introduction())
+	in := &inbound{conn: raw, hello: hello, done: make(chan struct{})}
 	if err == nil {
 		err = t.admit(in)
 	}
-	if answerErr := answerHello(conn, local, err); err == nil && answerErr != nil {
-		t.leave(in)
-		err = answerErr
-	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, refuseHello(conn, err))
 	}
-	return in, conn.SetDeadline(time.Time{})
+	return in, nil
+}
+
+// welcome is the second half. From here on signs of life replace the deadline.
+func (t *tcpTransport) welcome(conn net.Conn) error {
+	if err := welcomeHello(conn, t.introduction()); err != nil {
+		return err
+	}
+	return conn.SetDeadline(time.Time{})
 }
 
 // admit makes in the connection of its peer. An older one is closed: its process has restarted or has given it up.
@@ -110,10 +129,13 @@ func (t *tcpTransport) admit(in *inbound) error {
 	switch {
 	case t.closed:
 		return ErrClosed
+	case !t.local.Cluster.Same(in.hello.Cluster): // the cluster was pinned meanwhile
+		return judge(t.local, in.hello)
 	case older == nil && len(t.inbound) >= t.cfg.MaxPeers:
 		return refuse(raftpb.RefusalReason_REFUSAL_REASON_TOO_MANY_PEERS, "this node has %d peers already", len(t.inbound))
 	case older != nil:
 		older.conn.Close()
+		in.older = older
 	}
 	t.inbound[id] = in
 	t.learnRoute(in.hello)
@@ -123,6 +145,7 @@ func (t *tcpTransport) admit(in *inbound) error {
 // leave forgets a connection, and with it the route that only its handshake knew: so learned routes are as bounded
 // as connections are.
 func (t *tcpTransport) leave(in *inbound) {
+	close(in.done)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	id := in.hello.Peer.ID
@@ -166,8 +189,8 @@ func (t *tcpTransport) deliverAll(in *inbound, reader *bufio.Reader) error {
 }
 
 func (t *tcpTransport) noteStranger(conn net.Conn, err error) {
-	if t.isClosed() {
-		return
+	if t.isClosed() || errors.Is(err, net.ErrClosed) {
+		return // our own doing: the end, or a newer connection of the same peer
 	}
 	t.refused.Add(1)
 	t.strange.warn("refused an inbound connection", "from", conn.RemoteAddr(), "error", err)

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -35,9 +36,9 @@ type peer struct {
 	mu          sync.Mutex
 	isLearned   bool // from a handshake: dialled only when there is something to send
 	stopped     bool
-	conn        net.Conn // nil while there is none
-	remote      Hello    // of conn, zero until its handshake is done
-	connectStop context.CancelFunc
+	conn        net.Conn                // nil while there is none
+	remote      Hello                   // of conn, zero until its handshake is done
+	connectStop context.CancelCauseFunc // nil while not connecting
 
 	batch  []engine.Message // of the goroutine
 	buffer []byte
@@ -89,7 +90,7 @@ func (p *peer) noticeAlive(hello Hello) {
 		p.conn.Close()
 	}
 	if p.connectStop != nil {
-		p.connectStop()
+		p.connectStop(errPeerAlive)
 	}
 	select {
 	case p.retry <- struct{}{}:
@@ -115,6 +116,9 @@ func (p *peer) run() {
 		err := p.connectAndServe()
 		if p.ctx.Err() != nil {
 			break
+		}
+		if errors.Is(err, errPeerAlive) {
+			continue
 		}
 		reachable = p.noteEnd(err, reachable)
 		if !reachable {
@@ -160,6 +164,10 @@ func (p *peer) pause(b *backoff) bool {
 // errConnect marks what went wrong before there was a connection.
 var errConnect = errors.New("remote: cannot connect")
 
+// errPeerAlive ends an attempt to connect that may have begun when the peer was not there yet: its packets are lost
+// and the system would wait a second before it sends others.
+var errPeerAlive = errors.New("remote: peer has come up")
+
 func (p *peer) connectAndServe() error {
 	raw, err := p.connect()
 	if err != nil {
@@ -184,9 +192,11 @@ func (p *peer) connectAndServe() error {
 
 // connect makes the connection itself and owns it.
 func (p *peer) connect() (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(p.ctx, p.t.cfg.DialTimeout)
+	retry, cancelRetry := context.WithCancelCause(p.ctx)
+	defer cancelRetry(nil)
+	ctx, cancel := context.WithTimeout(retry, p.t.cfg.DialTimeout)
 	defer cancel()
-	p.setConnectStop(cancel)
+	p.setConnectStop(cancelRetry)
 	defer p.setConnectStop(nil)
 	var dialer net.Dialer
 	if p.t.cfg.plaintextForbidden() {
@@ -194,7 +204,7 @@ func (p *peer) connect() (net.Conn, error) {
 	}
 	conn, err := dialer.DialContext(ctx, "tcp", p.address)
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(context.Cause(retry), err)
 	}
 	return conn, p.own(conn)
 }
@@ -207,7 +217,7 @@ func onlyLoopback(_, address string, _ syscall.RawConn) error {
 	return errors.New("not on the loopback interface: configure TLS or set AllowPlaintext")
 }
 
-func (p *peer) setConnectStop(cancel context.CancelFunc) {
+func (p *peer) setConnectStop(cancel context.CancelCauseFunc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.connectStop = cancel
@@ -253,10 +263,17 @@ func (p *peer) introduce(conn net.Conn, reader *bufio.Reader) (Hello, error) {
 	if remote.Peer.ID != p.id {
 		return Hello{}, fmt.Errorf("%w: %v answers there", ErrRefused, remote.Peer.ID)
 	}
-	p.mu.Lock()
-	p.remote = remote
-	p.mu.Unlock()
+	p.setRemote(remote)
+	if err := judge(p.t.introduction(), remote); err != nil { // the cluster was pinned meanwhile
+		return Hello{}, err
+	}
 	return remote, conn.SetDeadline(time.Time{})
+}
+
+func (p *peer) setRemote(remote Hello) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.remote = remote
 }
 
 // serve writes what is queued until the connection ends, and returns why it did. There is no write deadline: a peer

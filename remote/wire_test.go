@@ -257,4 +257,6 @@ func TestBytesThatAreNoEnvelopeAreMalformed(t *testing.T) {
 		_, err := decode(body)
 		require.ErrorIs(t, err, ErrMalformed, name)
 	}
+	_, _, err := scanPayload(manyEntries, true)
+	require.ErrorContains(t, err, "65537 entries, more than 65536", "told before they are allocated")
 }

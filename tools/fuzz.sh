@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 time=$1
-grep -rEHo --include='*_test.go' --exclude-dir='.*' '^func Fuzz[A-Za-z0-9_]*' . | sort | while IFS=: read -r file target; do
+grep -rEHo --include='*_test.go' --exclude-dir='.?*' '^func Fuzz[A-Za-z0-9_]*' . | sort | while IFS=: read -r file target; do
   target=${target#func }
   echo "== $target in $(dirname "$file")"
   (cd "$(dirname "$file")" && go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" . </dev/null)

@@ -3,7 +3,7 @@
 # Debian packages where this is root on Debian. Quick when nothing is missing.
 #
 #   tools/setup.sh            everything
-#   tools/setup.sh NAME...    only these: golangci-lint gotestsum protoc-gen-go benchstat protoc redis-cli nc
+#   tools/setup.sh NAME...    only these: golangci-lint gotestsum protoc-gen-go benchstat protoc redis-cli nc go
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

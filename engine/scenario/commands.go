@@ -37,6 +37,8 @@ func init() {
 		"stall-disk":    onNode(func(s *Script, id engine.NodeID) { s.cluster.StallDisk(id) }),
 		"resume-disk":   onNode(func(s *Script, id engine.NodeID) { s.cluster.ResumeDisk(id) }),
 		"persist":       (*Script).persist,
+		"sync":          (*Script).sync,
+		"confirm":       onNode(func(s *Script, id engine.NodeID) { s.cluster.Confirm(id) }),
 		"stall-apply":   onNode(func(s *Script, id engine.NodeID) { s.cluster.StallApply(id) }),
 		"resume-apply":  onNode(func(s *Script, id engine.NodeID) { s.cluster.ResumeApply(id) }),
 		"apply":         (*Script).apply,
@@ -162,28 +164,29 @@ func (s *Script) meet(c call) error {
 	return nil
 }
 
+// tickInterval is the engines' own: the clock and the ticks of a scenario go together unless told otherwise.
 const tickInterval = engine.Duration(50 * time.Millisecond)
 
-// tickInterval is the engines' own: the clock and the ticks of a scenario go together unless told otherwise.
 func (s *Script) tick(c call) error {
-	ids := s.cluster.IDs()
-	if len(c.words) == 0 || c.words[0] != "all" {
-		id, err := s.node(c, 0)
-		if err != nil {
-			return err
-		}
-		ids = []engine.NodeID{id}
-	}
 	count, err := c.number(1, 1)
+	if err != nil {
+		return err
+	}
+	ids := []engine.NodeID{0}
+	if len(c.words) > 0 && c.words[0] == "all" {
+		ids = slices.DeleteFunc(s.cluster.IDs(), func(id engine.NodeID) bool { return !s.cluster.Running(id) })
+	} else if ids[0], err = s.node(c, 0); err != nil {
+		return err
+	}
 	for range count {
 		s.cluster.Advance(tickInterval)
 		for _, id := range ids {
-			if s.cluster.Running(id) && err == nil {
-				err = s.cluster.Tick(id)
+			if err := s.cluster.Tick(id); err != nil {
+				return err
 			}
 		}
 	}
-	return err
+	return nil
 }
 
 func (s *Script) advance(c call) error {
@@ -208,19 +211,19 @@ func (s *Script) campaign(c call) error {
 	if !s.cluster.Running(id) {
 		return fmt.Errorf("%w: %v", ErrNotRunning, id)
 	}
-	mark, before := len(s.lines), s.cluster.Status(id)
+	n, mark := s.cluster.node(id), len(s.lines)
+	role, campaigns := n.engine.Role(), n.campaigns
 	for ticks := 1; ticks <= patience; ticks++ {
 		s.cluster.Advance(tickInterval)
 		if err := s.cluster.Tick(id); err != nil {
 			return err
 		}
-		after := s.cluster.Status(id)
-		if after.Role != before.Role || after.Term != before.Term {
+		if n.campaigns != campaigns || n.engine.Role() != role {
 			s.lines = slices.Insert(s.lines, mark, fmt.Sprintf("%v ticks %d times", id, ticks))
 			return nil
 		}
 	}
-	s.say("%v ticks %d times and remains a %v", id, patience, before.Role)
+	s.say("%v ticks %d times and remains a %v", id, patience, role)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package scenario
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/yggr-go/yggr/engine"
 )
@@ -58,7 +59,7 @@ func (s *Script) write(c call) error {
 		for i := range count {
 			answer, err := s.cluster.Propose(id, fmt.Appendf(nil, "w%d", int(before.Index)+i+1))
 			if _, accepted := answer.(*engine.ProposalAccepted); err == nil && !accepted {
-				err = fmt.Errorf("proposal %d: %s", i+1, answerText(answer))
+				err = fmt.Errorf("proposal %d: %s", i+1, reply{answer})
 			}
 			if err != nil {
 				return err
@@ -75,6 +76,20 @@ func (s *Script) write(c call) error {
 }
 
 func (s *Script) persist(c call) error {
+	id, err := s.node(c, 0)
+	if err != nil {
+		return err
+	}
+	count, err := c.number(1, s.cluster.Writes(id))
+	if err == nil {
+		s.cluster.Sync(id, count)
+		s.cluster.Confirm(id)
+	}
+	return err
+}
+
+// sync is persist without the news for the engine.
+func (s *Script) sync(c call) error {
 	id, err := s.node(c, 0)
 	if err != nil {
 		return err
@@ -179,13 +194,13 @@ func (s *Script) status(call) error {
 // log draws what the disk of every node holds, and behind a bar what waits to be written.
 func (s *Script) log(call) error {
 	for _, n := range s.cluster.nodes {
-		text := logText(n.disk.content.entries)
+		logs := []string{logText(n.disk.content.entries)}
 		for _, q := range n.disk.queue {
 			if len(q.entries) > 0 {
-				text += " | " + logText(q.entries)
+				logs = append(logs, logText(q.entries))
 			}
 		}
-		s.say("%v  %s", n.peer.ID, text)
+		s.say("%v  %s", n.peer.ID, strings.Join(logs, " | "))
 	}
 	return nil
 }

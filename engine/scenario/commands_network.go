@@ -120,13 +120,13 @@ func (s *Script) reorder(c call) error {
 	}
 	newest := s.cluster.network.take(positions[len(positions)-1])
 	s.cluster.network.flight = slices.Insert(s.cluster.network.flight, positions[0], newest)
-	s.say("overtakes: %s", envelopeText(newest))
+	s.say("overtakes: %s", newest)
 	return nil
 }
 
 func (s *Script) messages(call) error {
 	for _, e := range s.cluster.network.flight {
-		s.say("%s", envelopeText(e))
+		s.say("%s", e)
 	}
 	if s.cluster.InFlight() == 0 {
 		s.say("nothing is on its way")
@@ -136,7 +136,7 @@ func (s *Script) messages(call) error {
 
 func (s *Script) partition(c call) error {
 	var groups [][]engine.NodeID
-	for _, group := range strings.Split(strings.Join(c.words, " "), "|") {
+	for group := range strings.SplitSeq(strings.Join(c.words, " "), "|") {
 		ids, err := parseIDs(strings.Fields(group))
 		if err != nil {
 			return err

@@ -14,7 +14,8 @@ import (
 type disk struct {
 	content content
 	queue   []queued
-	stalled bool // nothing is synced until told
+	stalled bool       // nothing is synced until told
+	unsaid  engine.Seq // durable, and the engine has not been told yet; zero: it knows everything
 }
 
 // content is what a crash leaves. The commit index rides along with writes: it is never ahead of the entries
@@ -72,7 +73,7 @@ func (d *disk) crash(keep int) {
 			keep--
 		}
 	}
-	d.queue = nil
+	d.queue, d.unsaid = nil, 0
 }
 
 // forget drops durable entries from index on: a disk that lied about its syncs, or an operator's mistake.

@@ -29,6 +29,7 @@
 //	deliver n1->n2                what is on the link now, in order; "deliver" alone: on all links
 //	deliver n1->n2 2              at most so many
 //	deliver n1->n2 Heartbeat      only messages of this type
+//	deliver n1->                  what n1 has sent; "->n1": what is on its way to n1
 //	drop, duplicate               with the same arguments
 //	reorder n1->n2                the newest message of the link first
 //	messages                      everything on its way
@@ -39,6 +40,7 @@
 //
 //	stall-disk n1, resume-disk n1 the queue holds everything; resume syncs it
 //	persist n1 2                  syncs the two oldest writes; without a number everything
+//	sync n1 2, confirm n1         the same in two steps: what waits leaves, and later the engine hears of it
 //	stall-apply n1, resume-apply n1, apply n1 2
 //	crash n1                      memory and undurable writes are lost; "keep=1": the oldest write survives
 //	restart n1                    from what the disk holds

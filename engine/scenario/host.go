@@ -114,23 +114,23 @@ func (c *Cluster) DeliverAt(position int) {
 	e := c.network.take(position)
 	n := c.node(e.to)
 	if n == nil || n.engine == nil {
-		c.tell("lost, %v does not run: %s", e.to, envelopeText(e))
+		c.tell("lost, %v does not run: %s", e.to, e)
 		return
 	}
-	c.tell("%v receives %s", e.to, envelopeText(e))
+	c.tell("%v receives %s", e.to, e)
 	c.handle(n, &engine.Incoming{Now: c.now, From: e.from, Message: e.message})
 }
 
 // DropAt loses the message at a position of the order of sending.
 func (c *Cluster) DropAt(position int) {
-	c.tell("lost: %s", envelopeText(c.network.take(position)))
+	c.tell("lost: %s", c.network.take(position))
 }
 
 // DuplicateAt sends the message at a position of the order of sending once more, behind all others.
 func (c *Cluster) DuplicateAt(position int) {
 	e := c.network.flight[position]
 	c.network.flight = append(c.network.flight, e)
-	c.tell("twice: %s", envelopeText(e))
+	c.tell("twice: %s", e)
 }
 
 // Cut severs one direction of a link. What is on its way is lost.
@@ -149,17 +149,24 @@ func (c *Cluster) StallDisk(id engine.NodeID) { c.node(id).disk.stalled = true }
 func (c *Cluster) ResumeDisk(id engine.NodeID) {
 	n := c.node(id)
 	n.disk.stalled = false
-	c.settle(n)
+	c.Confirm(id)
 }
 
 // Writes returns how many writes wait for the node's disk.
 func (c *Cluster) Writes(id engine.NodeID) int { return c.node(id).disk.writes() }
 
-// Sync makes the node's oldest count writes durable.
+// Sync makes the node's oldest count writes durable. Messages that waited for them leave; the engine does not
+// hear of it before Confirm.
 func (c *Cluster) Sync(id engine.NodeID, count int) {
-	n := c.node(id)
-	if n.engine != nil {
+	if n := c.node(id); n.engine != nil {
 		c.sync(n, count)
+	}
+}
+
+// Confirm tells the node's engine what Sync has made durable.
+func (c *Cluster) Confirm(id engine.NodeID) {
+	if n := c.node(id); n.engine != nil {
+		c.confirm(n)
 		c.settle(n)
 	}
 }

@@ -4,12 +4,13 @@ import "github.com/yggr-go/yggr/engine"
 
 // node is one process and its directory.
 type node struct {
-	peer     engine.Peer
-	engine   *engine.Engine // nil: not running
-	disk     disk
-	machine  machine
-	fatal    error         // why the engine stopped this node
-	reported []engine.Peer // whom this node has seen to have lost data
+	peer      engine.Peer
+	engine    *engine.Engine // nil: not running
+	disk      disk
+	machine   machine
+	campaigns int           // how often it has asked somebody for a vote
+	fatal     error         // why the engine stopped this node
+	reported  []engine.Peer // whom this node has seen to have lost data
 }
 
 // machine is a state machine that only remembers.
@@ -39,6 +40,7 @@ func (c *Cluster) settle(n *node) {
 		switch {
 		case !n.disk.stalled && len(n.disk.queue) > 0:
 			c.sync(n, n.disk.writes())
+			c.confirm(n)
 		case !n.machine.stalled && len(n.machine.waiting) > 0:
 			c.apply(n, len(n.machine.waiting))
 		default:
@@ -72,9 +74,10 @@ func (c *Cluster) carryOut(n *node, action engine.Action, commit engine.Index) {
 	case *engine.PersistLogEntries:
 		c.enqueue(n, queued{seq: a.Seq, entries: a.Entries, commit: commit})
 	case *engine.Send:
+		n.countCampaign(a.Message)
 		c.send(n, a)
 	case *engine.Apply:
-		c.tell("  %v hands %s to the state machine", n.peer.ID, entriesText(a.Entries))
+		c.tell("  %v hands %s to the state machine", n.peer.ID, span(a.Entries))
 		n.machine.waiting = append(n.machine.waiting, a.Entries...)
 	case *engine.ProposalAccepted:
 		answer := *a
@@ -93,8 +96,15 @@ func (c *Cluster) carryOut(n *node, action engine.Action, commit engine.Index) {
 	}
 }
 
+func (n *node) countCampaign(message engine.Message) {
+	switch message.(type) {
+	case *engine.RequestPreVote, *engine.RequestVote:
+		n.campaigns++
+	}
+}
+
 func (c *Cluster) enqueue(n *node, q queued) {
-	c.tell("  %v writes %s", n.peer.ID, writeText(q))
+	c.tell("  %v writes %s", n.peer.ID, q)
 	n.disk.queue = append(n.disk.queue, q)
 }
 
@@ -102,7 +112,7 @@ func (c *Cluster) send(n *node, s *engine.Send) {
 	e := envelope{from: n.peer, to: s.To, message: s.Message}
 	if s.Wait && len(n.disk.queue) > 0 {
 		if n.disk.stalled {
-			c.tell("  waits for the disk: %s", envelopeText(e))
+			c.tell("  waits for the disk: %s", e)
 		}
 		n.disk.queue = append(n.disk.queue, queued{message: e})
 		return
@@ -114,22 +124,21 @@ func (c *Cluster) send(n *node, s *engine.Send) {
 func (c *Cluster) leave(n *node, e envelope) {
 	c.fail(c.options.Observer.Left(n.peer.ID, e.to, e.message))
 	if c.network.send(e) {
-		c.tell("  sends %s", envelopeText(e))
+		c.tell("  sends %s", e)
 	} else {
-		c.tell("  sends %s, lost", envelopeText(e))
+		c.tell("  sends %s, lost", e)
 	}
 }
 
 // answer keeps a copy of the answer to a proposal: actions are valid until the next Step only.
 func (c *Cluster) answer(id engine.ProposalID, answer engine.Action) {
-	c.tell("  answers the client: %s", answerText(answer))
+	c.tell("  answers the client: %s", reply{answer})
 	c.answers[id] = answer
 }
 
-// sync makes the oldest count writes durable, lets go the messages that waited for them only, and tells the
-// engine.
+// sync makes the oldest count writes durable and lets go the messages that waited for them only. The engine is
+// not told yet: that takes a while on a real host, and others may answer those messages first.
 func (c *Cluster) sync(n *node, count int) {
-	var last engine.Seq
 	for {
 		q, ok := n.disk.next(count > 0)
 		if !ok {
@@ -140,16 +149,22 @@ func (c *Cluster) sync(n *node, count int) {
 			continue
 		}
 		count--
-		last = q.seq
+		n.disk.unsaid = q.seq
 		n.disk.content.perform(q)
-		c.options.Observer.Durable(n.peer.ID, q.seq)
+		c.fail(c.options.Observer.Durable(n.peer.ID, q.seq))
 	}
-	if last != 0 {
-		if n.disk.stalled {
-			c.tell("  %v is durable up to write #%d", n.peer.ID, last)
-		}
-		c.step(n, &engine.Persisted{Now: c.now, Seq: last})
+}
+
+// confirm tells the engine what is durable.
+func (c *Cluster) confirm(n *node) {
+	seq := n.disk.unsaid
+	if n.disk.unsaid = 0; seq == 0 {
+		return
 	}
+	if n.disk.stalled {
+		c.tell("%v hears that it is durable up to write #%d", n.peer.ID, seq)
+	}
+	c.step(n, &engine.Persisted{Now: c.now, Seq: seq})
 }
 
 // apply lets the machine apply the oldest count entries it was handed, and tells the engine.

@@ -10,7 +10,7 @@ type Observer interface {
 	// Stepped says that an engine took an event, asked for actions, and has the given status now.
 	Stepped(id engine.NodeID, event engine.Event, actions []engine.Action, status engine.Status) error
 	// Durable says that everything up to seq is synced. It comes before the engine is told.
-	Durable(id engine.NodeID, seq engine.Seq)
+	Durable(id engine.NodeID, seq engine.Seq) error
 	// Left says that a message left its node.
 	Left(from, to engine.NodeID, message engine.Message) error
 	// Crashed says that a life is over.
@@ -24,6 +24,6 @@ func (silence) Started(engine.Peer, engine.Recovered) error { return nil }
 func (silence) Stepped(engine.NodeID, engine.Event, []engine.Action, engine.Status) error {
 	return nil
 }
-func (silence) Durable(engine.NodeID, engine.Seq)                       {}
+func (silence) Durable(engine.NodeID, engine.Seq) error                 { return nil }
 func (silence) Left(engine.NodeID, engine.NodeID, engine.Message) error { return nil }
 func (silence) Crashed(engine.NodeID)                                   {}

@@ -7,8 +7,12 @@ import (
 	"github.com/yggr-go/yggr/engine"
 )
 
-// entriesText names entries by ranges of one term: 2/4..6 3/7.
-func entriesText(entries []engine.Entry) string {
+// The types with a String method put themselves into words only when somebody listens.
+
+// span names entries by ranges of one term: 2/4..6 3/7.
+type span []engine.Entry
+
+func (entries span) String() string {
 	var ranges []string
 	for start := 0; start < len(entries); {
 		end := start
@@ -28,10 +32,10 @@ func rangeText(first engine.Position, last engine.Index) string {
 	return fmt.Sprintf("%v..%d", first, last)
 }
 
-// writeText tells a Persist action.
-func writeText(q queued) string {
+// String tells a Persist action.
+func (q queued) String() string {
 	if q.state == nil {
-		return fmt.Sprintf("#%d: %s", q.seq, entriesText(q.entries))
+		return fmt.Sprintf("#%d: %s", q.seq, span(q.entries))
 	}
 	if q.state.Vote == 0 {
 		return fmt.Sprintf("#%d: term %d", q.seq, q.state.Term)
@@ -39,7 +43,8 @@ func writeText(q queued) string {
 	return fmt.Sprintf("#%d: term %d, vote for %v", q.seq, q.state.Term, q.state.Vote)
 }
 
-func envelopeText(e envelope) string {
+// String tells a message and its way.
+func (e envelope) String() string {
 	return fmt.Sprintf("%v->%v %s %s", e.from.ID, e.to, typeName(e.message), messageText(e.message))
 }
 
@@ -90,7 +95,7 @@ func transferText(transfer bool) string {
 func appendText(m *engine.AppendEntries) string {
 	entries := "nothing"
 	if len(m.Entries) > 0 {
-		entries = entriesText(m.Entries)
+		entries = span(m.Entries).String()
 	}
 	return fmt.Sprintf("#%d term %d, after %v: %s, commit %d", m.Number, m.Term, m.Prev, entries, m.Commit)
 }
@@ -99,14 +104,20 @@ func appendResponseText(m *engine.AppendEntriesResponse) string {
 	if m.Accepted {
 		return fmt.Sprintf("#%d term %d, match %d", m.Number, m.Term, m.Match)
 	}
+	if m.Conflict.Index == 0 {
+		return fmt.Sprintf("#%d term %d, rejected", m.Number, m.Term)
+	}
 	if m.Conflict.Term == 0 {
 		return fmt.Sprintf("#%d term %d, rejected: the log ends before %d", m.Number, m.Term, m.Conflict.Index)
 	}
 	return fmt.Sprintf("#%d term %d, rejected: term %d stands there from %v on", m.Number, m.Term, m.Conflict.Term, m.Conflict.Index)
 }
 
-func answerText(answer engine.Action) string {
-	switch a := answer.(type) {
+// reply is an answer to a proposal.
+type reply struct{ engine.Action }
+
+func (r reply) String() string {
+	switch a := r.Action.(type) {
 	case *engine.ProposalAccepted:
 		first := engine.Position{Term: a.Term, Index: a.First}
 		return "accepted as " + rangeText(first, a.First+engine.Index(a.Count)-1)
@@ -118,7 +129,7 @@ func answerText(answer engine.Action) string {
 	case *engine.ProposalRejected:
 		return "refused, " + a.Reason.String()
 	}
-	return fmt.Sprintf("%T", answer)
+	return fmt.Sprintf("%T", r.Action)
 }
 
 // entryText shows one entry in a picture of a log.
@@ -135,8 +146,9 @@ func entryText(e engine.Entry) string {
 			return fmt.Sprintf("%v (%v)", e.Position(), err)
 		}
 		return fmt.Sprintf("%v (%s)", e.Position(), configurationText(c))
+	default:
+		return fmt.Sprintf("%v (%v)", e.Position(), e.Kind)
 	}
-	return fmt.Sprintf("%v (%v)", e.Position(), e.Kind)
 }
 
 // configurationText names the change; of bindings, who is bound to which life.
@@ -144,13 +156,13 @@ func configurationText(c engine.Configuration) string {
 	if c.Change != engine.ChangeBind {
 		return c.Change.String()
 	}
-	text := c.Change.String()
+	text := []string{c.Change.String()}
 	for _, member := range c.Membership.Members {
 		if member.Incarnation != 0 {
-			text += fmt.Sprintf(" %v@%x", member.ID, uint64(member.Incarnation))
+			text = append(text, fmt.Sprintf("%v@%x", member.ID, uint64(member.Incarnation)))
 		}
 	}
-	return text
+	return strings.Join(text, " ")
 }
 
 // logText is a log in one line. Runs of commands of one term are shortened to their ends.

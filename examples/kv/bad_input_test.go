@@ -35,10 +35,10 @@ func TestOccupiedPorts(t *testing.T) {
 	taken := listener.Addr().String()
 	dir := t.TempDir()
 	requireRefusal(t, exitFailure, "client port: .*address already in use", single(dir, "--client-addr", taken)...)
+	requireRefusal(t, exitFailure, "peer port: .*address already in use", single(dir, "--peer-addr", taken)...)
 	names, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Empty(t, names, "the client port is taken before a directory is made")
-	requireRefusal(t, exitFailure, taken+".*address already in use", single(dir, "--peer-addr", taken)...)
+	require.Empty(t, names, "no directory is made for addresses that are not to be had")
 	start(t, single(dir)...).leading(t) // and a second try with a free port works
 }
 
@@ -71,6 +71,15 @@ func TestWrongBootstrapMode(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "missing")
 	requireRefusal(t, exitFailure, "nothing to recover; use --bootstrap new", single(empty, "--bootstrap", "recover")...)
 	require.NoDirExists(t, empty)
+}
+
+// Flags that contradict the log change nothing; the log is told to count.
+func TestPeerFlagsDoNotChangeTheMembership(t *testing.T) {
+	dir, keys := aStoppedNode(t)
+	p := start(t, single(dir, "--peer", "2=127.0.0.1:9")...)
+	require.Equal(t, keys, p.leading(t).must(t, "DBSIZE"), "it still is a cluster of one")
+	p.stop(t)
+	require.Contains(t, p.stderr.String(), "--peer differs from the membership in the log")
 }
 
 func TestForeignDirectory(t *testing.T) {

@@ -11,8 +11,11 @@ declare -A pid peer_port client_port
 cleanup() {
   status=$?
   trap - EXIT INT TERM
-  for id in "${!pid[@]}"; do stop_node "$id" KILL; done
-  if ((status != 0)) && compgen -G "$work/*.log" >/dev/null; then
+  # The jobs and not the list of pids: a signal may come between the start of a process and its entry in the list.
+  # shellcheck disable=SC2046 # one word for each process
+  kill -KILL $(jobs -p) 2>/dev/null || true
+  wait 2>/dev/null
+  if ((status == 1)) && compgen -G "$work/*.log" >/dev/null; then
     echo "--- the last words of each node:" >&2
     tail -n 5 "$work"/*.log >&2
   fi
@@ -85,11 +88,11 @@ ask() {
   shift
   case $tool in
     redis-cli) redis-cli -h 127.0.0.1 -p "$port" --raw "$@" 2>/dev/null || true ;;
-    nc) printf '%s\r\nQUIT\r\n' "$*" | nc -N 127.0.0.1 "$port" 2>/dev/null | bare ;;
+    nc) printf '%s\r\nQUIT\r\n' "$*" | nc -N 127.0.0.1 "$port" 2>/dev/null | bare || true ;;
     bash)
       { exec 3<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null || return 0
       printf '%s\r\nQUIT\r\n' "$*" >&3
-      bare <&3
+      bare <&3 2>/dev/null || true
       exec 3>&-
       ;;
   esac
@@ -98,9 +101,13 @@ ask() {
 # bare strips what the protocol puts around replies, and the answer to QUIT at the end.
 bare() { tr -d '\r' | sed -e '$d' -e '/^[$*]/d' -e 's/^[-+:]//'; }
 
-tool=bash
-command -v nc >/dev/null && nc -h 2>&1 | grep -q -- '-N' && tool=nc
-command -v redis-cli >/dev/null && tool=redis-cli
+# tool is what ask talks with; KV_CLIENT chooses one.
+tool=${KV_CLIENT-}
+if [[ -z $tool ]]; then
+  tool=bash
+  command -v nc >/dev/null && nc -h 2>&1 | grep -q -- '-N' && tool=nc
+  command -v redis-cli >/dev/null && tool=redis-cli
+fi
 
 # info prints one value of INFO of node $1.
 info() { ask "${client_port[$1]}" INFO | tr -d '\r' | sed -n "s/^$2://p"; }

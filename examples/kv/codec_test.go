@@ -22,6 +22,7 @@ func anyCommand() *rapid.Generator[Command] {
 			c.Key = text.Draw(t, "key")
 		case OpDel, OpExists, OpMGet:
 			c.Keys = rapid.SliceOfN(text, 1, 20).Draw(t, "keys")
+		case OpDBSize: // has no fields
 		case OpAnnounce:
 			c.Node, c.Value = engine.NodeID(rapid.Uint64().Draw(t, "node")), text.Draw(t, "address")
 		}

@@ -45,8 +45,9 @@ func (c Command) firstKey() (string, bool) {
 		return c.Key, true
 	case OpDel, OpExists, OpMGet:
 		return c.Keys[0], true
+	default:
+		return "", false
 	}
-	return "", false
 }
 
 // readsOnly reports whether the command leaves the data as it is.
@@ -54,8 +55,9 @@ func (c Command) readsOnly() bool {
 	switch c.Op {
 	case OpGet, OpExists, OpMGet, OpDBSize:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // size returns about how many bytes the command takes in the log.

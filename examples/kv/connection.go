@@ -65,8 +65,7 @@ func (c *connection) serve() {
 			err = c.requests.fill()
 		}
 	}
-	var broken protocolError
-	if errors.As(err, &broken) {
+	if broken, ok := errors.AsType[protocolError](err); ok {
 		c.server.counters.protocolErrors.Add(1)
 		c.replies.failure("ERR " + broken.Error())
 		_ = c.replies.flush() // the client is being left anyway
@@ -105,8 +104,7 @@ func (c *connection) handle(words [][]byte) error {
 	if err == nil {
 		err = r.answer(c, words)
 	}
-	var reply replyError
-	if errors.As(err, &reply) {
+	if reply, ok := errors.AsType[replyError](err); ok {
 		c.replies.failure(string(reply))
 		return nil
 	}

@@ -66,10 +66,10 @@ func (f *fakeStore) CurrentLeader() (actors.Leader, bool) {
 	return f.leader, f.leader.ID != 0
 }
 
-func (f *fakeStore) NodeMetrics(context.Context) (actors.Metrics, error) {
+func (f *fakeStore) NodeMetrics(context.Context) (actors.NodeMetrics, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	m := actors.Metrics{}
+	m := actors.NodeMetrics{}
 	m.Status.ID = 1
 	m.Status.Role = engine.Leader
 	m.Status.Term = f.leader.Term

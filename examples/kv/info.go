@@ -40,7 +40,7 @@ type line struct {
 	value any
 }
 
-func (s *server) report(m actors.Metrics, wanted []string) string {
+func (s *server) report(m actors.NodeMetrics, wanted []string) string {
 	everything := len(wanted) == 0 || slices.ContainsFunc(wanted, func(name string) bool {
 		return name == "all" || name == "everything" || name == "default"
 	})
@@ -80,7 +80,7 @@ func (s *server) clientsSection() section {
 }
 
 // raftSection tells the node's part in the protocol. Positions are term/index; ids are numbers, 0 for nobody.
-func (s *server) raftSection(m actors.Metrics) section {
+func (s *server) raftSection(m actors.NodeMetrics) section {
 	status := m.Status
 	_, address, _ := s.confirmedLeader()
 	lines := []line{
@@ -112,7 +112,7 @@ func (s *server) raftSection(m actors.Metrics) section {
 	return section{"Raft", lines}
 }
 
-func persistenceSection(m actors.Metrics) section {
+func persistenceSection(m actors.NodeMetrics) section {
 	return section{"Persistence", []line{
 		{"log_batches", m.Persistence.Batches},
 		{"log_records", m.Persistence.Records},
@@ -121,7 +121,7 @@ func persistenceSection(m actors.Metrics) section {
 	}}
 }
 
-func (s *server) statsSection(m actors.Metrics) section {
+func (s *server) statsSection(m actors.NodeMetrics) section {
 	return section{"Stats", []line{
 		{"total_connections_received", s.counters.connections.Load()},
 		{"rejected_connections", s.counters.rejected.Load()},
@@ -136,7 +136,7 @@ func (s *server) statsSection(m actors.Metrics) section {
 	}}
 }
 
-func transportSection(m actors.Metrics) section {
+func transportSection(m actors.NodeMetrics) section {
 	return section{"Transport", []line{
 		{"messages_sent", m.Transport.Sent},
 		{"bytes_sent", m.Transport.SentBytes},

@@ -57,14 +57,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// serve runs a node and its client port. The client port is taken first: if it is not to be had, no data directory
-// is made.
+// serve runs a node and its client port. Both ports are tried first: a data directory remembers the founders and their
+// addresses, so none is made for addresses that are not to be had.
 func serve(ctx context.Context, o options, logger hclog.Logger, stdout io.Writer) error {
 	listener, err := net.Listen("tcp", o.clientAddress)
 	if err != nil {
 		return fmt.Errorf("client port: %w", err)
 	}
 	defer func() { _ = listener.Close() }() // closed before, but for a node that does not start
+	if err := tryPort(o.peerAddress); err != nil {
+		return fmt.Errorf("peer port: %w", err)
+	}
 	dir := &directory{}
 	n, err := startNode(ctx, o, dir, logger)
 	if err != nil {
@@ -74,7 +77,7 @@ func serve(ctx context.Context, o options, logger hclog.Logger, stdout io.Writer
 	s := newServer(n, dir, o.id, o.cluster, address, logger.Named("clients"))
 	go s.serve(listener)
 	announcing := goAnnounce(&announcer{store: n, id: o.id, address: address, logger: logger})
-	fmt.Fprintf(stdout, "ready node=%d clients=%s peers=%s\n", o.id, listener.Addr(), peerAddress(ctx, n))
+	fmt.Fprintf(stdout, "ready node=%d clients=%s peers=%s\n", o.id, listener.Addr(), peerAddress(ctx, n, o, logger))
 
 	select {
 	case <-ctx.Done():
@@ -82,6 +85,15 @@ func serve(ctx context.Context, o options, logger hclog.Logger, stdout io.Writer
 	case <-n.Done():
 	}
 	return stop(s, n, announcing)
+}
+
+// tryPort reports whether an address can be listened on.
+func tryPort(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	return listener.Close()
 }
 
 // stop ends in the order in which answers are still possible: clients first, the node last.

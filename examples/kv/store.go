@@ -10,7 +10,7 @@ import (
 type store interface {
 	Write(ctx context.Context, command Command) (Result, error)
 	WriteBatch(ctx context.Context, commands []Command) ([]Result, error)
-	NodeMetrics(ctx context.Context) (actors.Metrics, error)
+	NodeMetrics(ctx context.Context) (actors.NodeMetrics, error)
 	CurrentLeader() (actors.Leader, bool)
 }
 

@@ -86,6 +86,7 @@ func commit(p *place) {
 	s = p.reopen(s)
 	p.requireState(s, 0, persistence.Recovered{HardState: at(1), Entries: commands(1, 1, 4), Commit: 2})
 	p.write(s, func(b *persistence.Batch) { b.SetCommit(0, 4) })
+	p.write(s, func(b *persistence.Batch) { b.SetCommit(0, 3) }) // an older one changes nothing
 	s = p.reopen(s)
 	p.requireState(s, 0, persistence.Recovered{HardState: at(1), Entries: commands(1, 1, 4), Commit: 4})
 	p.close(s)

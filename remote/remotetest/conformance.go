@@ -43,6 +43,7 @@ func Run(t *testing.T, networks NewNetworks) {
 		{"a transport starts once", testStartOnce},
 		{"a handler may use the transport", testReentrant},
 		{"many senders, and nothing is lost or counted twice", testConcurrentSenders},
+		{"nodes that dial each other at once lose nothing", testSimultaneous},
 		{"nothing is delivered after Close", testClose},
 		{"a node must be able to introduce itself", testInvalidLocal},
 	} {
@@ -402,6 +403,26 @@ func testConcurrentSenders(t *testing.T, c *cluster) {
 	}
 	require.EqualValues(t, senders*each, b.Metrics().Received)
 	require.Zero(t, a.Metrics().Dropped)
+}
+
+// Each handshake is news of a peer to a node that is just dialling it. What waits for that dial must not be lost.
+func testSimultaneous(t *testing.T, c *cluster) {
+	const pairs = 50
+	for range pairs {
+		a, b := c.start(1), c.start(2)
+		var group sync.WaitGroup
+		for _, side := range []struct{ from, to *node }{{a, b}, {b, a}} {
+			group.Go(func() {
+				side.from.routeTo(side.to)
+				side.from.Send(side.to.id, timeoutNow(1))
+			})
+		}
+		group.Wait()
+		a.Next()
+		b.Next()
+		require.NoError(t, a.Close())
+		require.NoError(t, b.Close())
+	}
 }
 
 func testClose(t *testing.T, c *cluster) {

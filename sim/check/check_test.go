@@ -73,7 +73,7 @@ func (s *story) entries(id engine.NodeID, entries ...engine.Entry) engine.Action
 }
 
 // syncs makes everything durable that the node has written.
-func (s *story) syncs(id engine.NodeID) { s.Durable(id, s.seq[id]) }
+func (s *story) syncs(id engine.NodeID) { require.NoError(s.t, s.Durable(id, s.seq[id])) }
 
 // told reports the Step in which the engine hears that everything is durable.
 func (s *story) told(id engine.NodeID, change func(*engine.Status), actions ...engine.Action) error {
@@ -142,19 +142,19 @@ func TestElectionSafetyJudgesWhatLeaves(t *testing.T) {
 
 func TestSingleVoteAcrossRestarts(t *testing.T) {
 	s := begin(t)
-	vote := func(candidate engine.NodeID) error {
-		require.NoError(t, s.step(3, func(st *engine.Status) { st.Term, st.Vote = 2, candidate }, s.hardState(3, 2, candidate)))
+	vote := func(candidate, claimed engine.NodeID) error {
+		require.NoError(t, s.step(3, func(st *engine.Status) { st.Term, st.Vote = 2, claimed }, s.hardState(3, 2, candidate)))
 		s.syncs(3)
 		return s.Left(3, candidate, &engine.RequestVoteResponse{Term: 2, Granted: true})
 	}
-	require.NoError(t, vote(1))
+	require.NoError(t, vote(1, 1))
 	s.Crashed(3)
 	require.NoError(t, s.Started(peer(3), engine.Recovered{
 		HardState: engine.HardState{Term: 2, Vote: 1}, Entries: []engine.Entry{command(1, 1, "a")},
 	}))
 	s.seq[3] = 0
 	s.status[3] = engine.Status{ID: 3, Term: 2, Last: engine.Position{Term: 1, Index: 1}, Durable: 1, Membership: voters(1, 2, 3)}
-	s.broken(vote(2), "single vote", "n3 votes for n2 in term 2 and has voted for n1")
+	s.broken(vote(2, 1), "single vote", "n3 votes for n2 in term 2 and has voted for n1")
 }
 
 // grants reports the Step in which a node grants n1 its pre-vote.
@@ -386,7 +386,7 @@ func TestDurableIndexIsCutByWritesUnderWay(t *testing.T) {
 			s.entries(2, command(1, 2, "b"), command(1, 3, "c"))))
 		require.NoError(t, s.step(2, func(st *engine.Status) { st.Last = engine.Position{Term: 2, Index: 3} },
 			s.entries(2, command(2, 2, "B"), command(2, 3, "C"))))
-		s.Durable(2, 1)
+		require.NoError(t, s.Durable(2, 1))
 		return s
 	}
 	confirm := func(s *story, durable engine.Index) error {
@@ -399,6 +399,21 @@ func TestDurableIndexIsCutByWritesUnderWay(t *testing.T) {
 	s.broken(confirm(s, 3), "durable index", "durable up to 3, its disk says 1")
 	s = overwriting(t)
 	s.broken(confirm(s, 0), "durable index", "durable up to 0, its disk says 1")
+}
+
+func TestImmutability(t *testing.T) {
+	s := begin(t)
+	written := []engine.Entry{command(2, 2, "b")}
+	require.NoError(t, s.step(1, func(st *engine.Status) { st.Last = written[0].Position() }, s.entries(1, written...)))
+	arrives := func(entries ...engine.Entry) error {
+		message := &engine.AppendEntries{Term: 2, Number: 7, Prev: engine.Position{Term: 1, Index: 1}, Entries: entries}
+		return s.Stepped(2, &engine.Incoming{From: peer(1), Message: message}, nil, s.status[2])
+	}
+	require.NoError(t, arrives(command(2, 2, "b")))
+	s.broken(arrives(command(3, 2, "b")), "immutability", "the append 7 of n1 in term 2 arrives with 3/2 after 1/1")
+
+	written[0] = command(3, 2, "c")
+	s.broken(s.Durable(1, s.seq[1]), "immutability", "n1 changed its write 1 from 2/2 on while it was under way: [2/2] is [3/2] now")
 }
 
 func TestRecovery(t *testing.T) {

@@ -1,6 +1,10 @@
 package check
 
-import "github.com/yggr-go/yggr/engine"
+import (
+	"cmp"
+
+	"github.com/yggr-go/yggr/engine"
+)
 
 // Cluster holds every checker and the picture of the cluster that they judge. Each report returns a
 // [*Violation] when it breaks a property; after that the picture is no longer meaningful and the run is over.
@@ -42,7 +46,7 @@ func (c *Cluster) Started(peer engine.Peer, recovered engine.Recovered) error {
 	n.memory = n.disk
 	n.memory.log.entries = append([]engine.Entry(nil), recovered.Entries...)
 	n.handed = recovered.Base.Index
-	n.status = engine.Status{Term: recovered.HardState.Term, Commit: recovered.Commit, Applied: recovered.Base.Index}
+	n.status = engine.Status{Term: recovered.HardState.Term, Vote: recovered.HardState.Vote, Commit: recovered.Commit, Applied: recovered.Base.Index}
 	c.nodes[peer.ID] = n
 	c.commits.stored(peer, recovered.Entries)
 	if err := c.matching.appended(n, recovered.Entries, recovered.Base); err != nil {
@@ -65,44 +69,42 @@ func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine
 	if persisted, ok := event.(*engine.Persisted); ok {
 		n.told = persisted.Seq
 	}
-	for _, check := range []func() error{
-		func() error { return checkMonotonic(n, before) },
-		func() error { return checkDurableIndex(n) },
-		func() error { return checkIdentity(n, actions) },
-		func() error { return checkElectionQuorum(n, before, event) },
-		func() error { return c.matching.stepped(n, actions) },
-		func() error { return c.elections.stepped(n) },
-		func() error { return c.commits.stepped(n, before, actions) },
-		func() error { return c.complete.stepped(n, before) },
-		func() error { return c.machines.stepped(n, actions) },
-		func() error { return c.outcomes.stepped(n, event, actions) },
-	} {
-		if err := check(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(
+		checkMonotonic(n, before),
+		checkDurableIndex(n),
+		checkIdentity(n, actions),
+		checkElectionQuorum(n, before, event),
+		c.matching.checkMessage(event),
+		c.matching.stepped(n, actions),
+		c.elections.stepped(n),
+		c.commits.stepped(n, before, actions),
+		c.complete.stepped(n, before),
+		c.machines.stepped(n, actions),
+		c.outcomes.stepped(n, event, actions),
+	)
 }
 
 // Durable reports that every Persist action of the node's present life up to seq is durable. It comes before
 // the engine is told so.
-func (c *Cluster) Durable(id engine.NodeID, seq engine.Seq) {
+func (c *Cluster) Durable(id engine.NodeID, seq engine.Seq) error {
 	n := c.nodes[id]
 	for _, w := range n.durable(seq) {
+		if err := n.unchanged(w); err != nil {
+			return err
+		}
 		c.commits.stored(n.peer, w.entries)
 	}
+	return nil
 }
 
 // Left reports that a message left the node from for the node to.
 func (c *Cluster) Left(from, to engine.NodeID, message engine.Message) error {
 	n := c.nodes[from]
-	if err := checkPersistBeforeSend(n, to, message); err != nil {
-		return err
-	}
-	if err := c.elections.left(n, message); err != nil {
-		return err
-	}
-	return c.votes.left(n, to, message)
+	return cmp.Or(
+		checkPersistBeforeSend(n, to, message),
+		c.elections.left(n, message),
+		c.votes.left(n, to, message),
+	)
 }
 
 // Crashed reports that the life of a node is over. What it had not made durable may or may not be found again.

@@ -21,6 +21,7 @@
 //	leader_completeness.go   what is committed is in the log of every later leader (§3.6)
 //	state_machine_safety.go  no two machines apply different entries at an index (§3.6)
 //	commit_rule.go           a leader commits its own term's entries, on a durable majority (§3.6.2)
+//	immutability.go          what an engine hands out never changes
 //	persist_before_send.go   nothing rests on what a disk may forget (§3.8)
 //	durable_index.go         an engine knows exactly how far its log is durable
 //	recovery.go              a restart finds everything that was durable

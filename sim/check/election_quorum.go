@@ -1,6 +1,10 @@
 package check
 
-import "github.com/yggr-go/yggr/engine"
+import (
+	"slices"
+
+	"github.com/yggr-go/yggr/engine"
+)
 
 // checkElectionQuorum: a leader has a majority of the voters of its own configuration behind it (dissertation
 // §3.4), each in the incarnation that the configuration names. Founders that it leaves unbound count only
@@ -52,13 +56,5 @@ func (n *node) hasVote(member engine.Member, newborn bool) bool {
 	if counts(n.peer) {
 		return n.disk.state == engine.HardState{Term: n.status.Term, Vote: n.peer.ID}
 	}
-	if n.votesOf != n.status.Term {
-		return false
-	}
-	for _, voter := range n.votes {
-		if counts(voter) {
-			return true
-		}
-	}
-	return false
+	return n.votesOf == n.status.Term && slices.ContainsFunc(n.votes, counts)
 }

@@ -1,6 +1,10 @@
 package check
 
-import "github.com/yggr-go/yggr/engine"
+import (
+	"slices"
+
+	"github.com/yggr-go/yggr/engine"
+)
 
 // node is what the reports tell about one node: its memory, its disk, and what lies between the two.
 type node struct {
@@ -27,7 +31,8 @@ type image struct {
 type write struct {
 	seq     engine.Seq
 	state   *engine.HardState // of PersistHardState
-	entries []engine.Entry    // of PersistLogEntries
+	entries []engine.Entry    // of PersistLogEntries, as they were when the engine asked
+	given   []engine.Entry    // the engine's own
 }
 
 // perform carries the write out, and reports whether its entries join the log.
@@ -65,7 +70,7 @@ func writeOf(action engine.Action) (write, bool) {
 		state := a.State
 		return write{seq: a.Seq, state: &state}, true
 	case *engine.PersistLogEntries:
-		return write{seq: a.Seq, entries: a.Entries}, true
+		return write{seq: a.Seq, entries: slices.Clone(a.Entries), given: a.Entries}, true
 	}
 	return write{}, false
 }

@@ -1,0 +1,248 @@
+package persistence_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yggr-go/yggr/persistence"
+)
+
+const block = 4096
+
+// logEnd returns the last segment and where its batches end.
+func logEnd(t testing.TB, fsys persistence.FS) (name string, end int64) {
+	t.Helper()
+	found, err := persistence.Inspect(fsys, testPath)
+	require.NoError(t, err)
+	last := found.Segments[len(found.Segments)-1]
+	return last.Name, last.End
+}
+
+// overwritten returns a copy of the file system in which a file's bytes from offset on are replaced.
+func overwritten(t testing.TB, fsys *persistence.MemFS, name string, offset int64, data []byte) *persistence.MemFS {
+	t.Helper()
+	fsys = fsys.Kill()
+	file, err := fsys.Open(filepath.Join(testPath, name))
+	require.NoError(t, err)
+	_, err = file.WriteAt(data, offset)
+	require.NoError(t, err)
+	require.NoError(t, file.Sync())
+	require.NoError(t, file.Close())
+	return fsys
+}
+
+// A crash in the middle of a batch leaves any part of it. As nothing stands behind, it was never acknowledged: the
+// log ends before it, and goes on there.
+func TestTornAtEveryByte(t *testing.T) {
+	disk := persistence.NewMemFS()
+	s := create(t, disk, middling())
+	require.NoError(t, s.Write(appended(commands(1, 1, 2, 50)...)))
+	before := disk.Kill()
+	name, start := logEnd(t, before)
+	require.NoError(t, s.Write(appended(commands(1, 3, 1, 5000)...)))
+	_, end := logEnd(t, disk)
+	require.EqualValues(t, 2*block, end-start)
+	whole := readFile(t, disk, name)[start:end]
+	used := 64 + 16 + 16 + 16 + 5000
+
+	want := persistence.Recovered{HardState: at(1), Entries: commands(1, 1, 2, 50)}
+	for n := range used {
+		torn := overwritten(t, before, name, start, whole[:n])
+		found, err := persistence.Inspect(torn, testPath)
+		require.NoError(t, err, "%d bytes", n)
+		if last := whole[n]; last != 0 { // else the zeros of the file complete it
+			requireState(t, want, found.Groups[0])
+		}
+		if n%251 == 0 {
+			requireGoesOn(t, torn, want)
+		}
+	}
+	for n := used; n <= len(whole); n += 97 {
+		torn := overwritten(t, before, name, start, whole[:n])
+		require.Len(t, requireOpens(t, torn).Entries, 3, "only padding is missing")
+	}
+}
+
+// requireGoesOn opens the log, appends, and finds everything after a crash.
+func requireGoesOn(t testing.TB, fsys *persistence.MemFS, want persistence.Recovered) {
+	t.Helper()
+	s := open(t, fsys)
+	requireState(t, want, s.Recovered(0))
+	more := commands(1, want.Entries[len(want.Entries)-1].Index+1, 1, 9000)
+	require.NoError(t, s.Write(appended(more...)))
+	crashed := fsys.Crash(rand.New(rand.NewPCG(1, 1)))
+	want.Entries = append(want.Entries[:len(want.Entries):len(want.Entries)], more...)
+	requireState(t, want, requireOpens(t, crashed))
+}
+
+// The same damage with one more batch behind it is a lie of the disk: a batch is first written after the sync of
+// the one before it, so that one was durable.
+func TestDamageBeforeTheLastBatchIsCorruption(t *testing.T) {
+	for _, last := range []*persistence.Batch{appended(commands(1, 4, 1, 10)...), {}} {
+		t.Run(fmt.Sprintf("followed by %d records", last.Len()), func(t *testing.T) {
+			disk := persistence.NewMemFS()
+			s := create(t, disk, middling())
+			require.NoError(t, s.Write(appended(commands(1, 1, 2, 50)...)))
+			name, start := logEnd(t, disk)
+			require.NoError(t, s.Write(appended(commands(1, 3, 1, 5000)...)))
+			require.NoError(t, s.Write(last))
+			whole := readFile(t, disk, name)
+			for n := start; n < start+64+48+5000; n += 7 {
+				damaged := overwritten(t, disk, name, n, []byte{^whole[n]})
+				requireRefused(t, damaged, persistence.ErrCorrupt, name, fmt.Sprintf("offset %d", start))
+			}
+			zeroed := overwritten(t, disk, name, start, make([]byte, 2*block))
+			requireRefused(t, zeroed, persistence.ErrCorrupt, name, fmt.Sprintf("offset %d", start))
+		})
+	}
+}
+
+// Create returns, and the identity gets its name, only after the first batch was synced: damage to it is never torn.
+func TestOldestBatchIsNeverTorn(t *testing.T) {
+	disk := persistence.NewMemFS()
+	create(t, disk, middling())
+	damaged := overwritten(t, disk, "segment-0000000000000001.log", block+100, []byte("damage"))
+	requireRefused(t, damaged, persistence.ErrCorrupt, "segment-0000000000000001.log", "offset 4096")
+}
+
+// Opening answers for what it read, so it proves the last batch: damage to it afterwards is known as damage.
+func TestRecoveredBatchIsProven(t *testing.T) {
+	disk := persistence.NewMemFS()
+	s := create(t, disk, middling())
+	require.NoError(t, s.Write(appended(commands(1, 1, 2, 50)...)))
+	name, end := logEnd(t, disk)
+	crashed := disk.Kill()
+	open(t, crashed)
+	damaged := overwritten(t, crashed.Kill(), name, end-block+100, []byte("damage"))
+	requireRefused(t, damaged, persistence.ErrCorrupt, name)
+}
+
+// Two histories that part after a common batch cannot be joined: each batch names the checksum of the one before.
+func TestSplicedHistories(t *testing.T) {
+	disk := persistence.NewMemFS()
+	s := create(t, disk, middling())
+	require.NoError(t, s.Write(appended(commands(1, 1, 2, 50)...)))
+	require.NoError(t, s.Close())
+	name, start := logEnd(t, disk)
+	continued := func(size int) *persistence.MemFS {
+		fsys := disk.Kill()
+		s := open(t, fsys)
+		require.NoError(t, s.Write(appended(commands(1, 3, 1, size)...)))
+		require.NoError(t, s.Write(appended(commands(1, 4, 1, size)...)))
+		return fsys
+	}
+	one, other := continued(100), continued(101)
+	require.Len(t, requireOpens(t, one.Kill()).Entries, 4)
+	second := readFile(t, other, name)[start+block:][:block]
+	requireRefused(t, overwritten(t, one, name, start+block, second), persistence.ErrCorrupt, name,
+		fmt.Sprintf("offset %d", start+block))
+}
+
+// Damage that comes with right checksums was written so, by a bug or by hand. What can be cross-checked is.
+func TestContradictionsBehindRightChecksums(t *testing.T) {
+	const first, third = "segment-0000000000000001.log", "segment-0000000000000003.log"
+	const header, record, body = 4096, 4096 + 64, 4096 + 64 + 16
+	for name, c := range map[string]struct {
+		segment string
+		at      int
+		value   byte
+		facts   []string
+	}{
+		"batch number":              {first, header + 16, 9, []string{"offset 4096"}},
+		"first batch of a segment":  {third, 208, 99, []string{"batch 99"}},
+		"segment opens with a hint": {third, record, 0x84, []string{"checkpoint"}},
+		"term in a checkpoint":      {third, body, 9, []string{"checkpoint", "group 0"}},
+		"last in a checkpoint":      {third, body + 40, 2, []string{"checkpoint", "group 0"}},
+		"group of a checkpoint":     {third, record + 8, 1, []string{"checkpoint", "group 1"}},
+		"base of a checkpoint":      {first, body + 24, 1, []string{"checkpoint"}},
+		"index of an entry":         {third, body + 80 + 16, 9, []string{"gap", "offset 4096"}},
+		"term of an entry":          {third, body + 80 + 16 + 16, 9, []string{"term", "offset 4096"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			disk := threeSegments(t, testID)
+			data := readFile(t, disk, c.segment)
+			data[c.at] = c.value
+			writeFile(t, disk, c.segment, mended(data))
+			requireRefused(t, disk, persistence.ErrCorrupt, append(c.facts, c.segment)...)
+		})
+	}
+}
+
+// The verdicts over a directory in which one byte at a time is damaged: every byte of a sector that holds something,
+// and one in 32 of those that hold zeros.
+func TestEveryFlippedByte(t *testing.T) {
+	for _, closed := range []bool{true, false} {
+		t.Run(fmt.Sprintf("closed %v", closed), func(t *testing.T) {
+			t.Parallel()
+			disk := persistence.NewMemFS()
+			s := create(t, disk, small())
+			states := []persistence.Recovered{{HardState: at(1)}}
+			for i := range 3 {
+				entries := commands(1, 1, i+1, 700)
+				require.NoError(t, s.Write(appended(entries[i:]...)))
+				states = append(states, persistence.Recovered{HardState: at(1), Entries: entries})
+			}
+			if closed {
+				require.NoError(t, s.Close())
+			}
+			now, before := states[len(states)-1], states[len(states)-2]
+			verdicts := map[string]int{}
+			total := 0
+			last, _ := logEnd(t, disk)
+			for name, data := range contents(t, disk) {
+				total += len(data)
+				if !closed && name != last {
+					continue // as in the closed one
+				}
+				flipEach(t, disk, name, []byte(data), func(at int) {
+					found, err := persistence.Inspect(disk, testPath)
+					switch {
+					case err != nil:
+						verdicts["detected"]++
+					case sameState(now, found.Groups[0]):
+						verdicts["unused or proof only"]++
+					case !closed && sameState(before, found.Groups[0]):
+						verdicts["last batch of a crashed node"]++
+					default:
+						require.Failf(t, "silently changed", "%s, byte %d", name, at)
+					}
+				})
+			}
+			t.Logf("%d bytes: %v", total, verdicts)
+			require.Less(t, total, 72<<10)
+			require.Positive(t, verdicts["detected"])
+			require.Equal(t, !closed, verdicts["last batch of a crashed node"] > 0)
+		})
+	}
+}
+
+// flipEach damages one byte of the file at a time and mends it again.
+func flipEach(t testing.TB, fsys *persistence.MemFS, name string, data []byte, visit func(at int)) {
+	t.Helper()
+	file, err := fsys.Open(filepath.Join(testPath, name))
+	require.NoError(t, err)
+	for i := range data {
+		sector := data[i&^511 : min(i&^511+512, len(data))]
+		if i%32 != 0 && len(bytes.Trim(sector, "\x00")) == 0 {
+			continue
+		}
+		flip(t, file, i, data[i]^byte(1<<(i%8)))
+		visit(i)
+		flip(t, file, i, data[i])
+	}
+	require.NoError(t, file.Close())
+}
+
+func flip(t testing.TB, file persistence.File, at int, value byte) {
+	t.Helper()
+	_, err := file.WriteAt([]byte{value}, int64(at))
+	require.NoError(t, err)
+	if at%256 == 0 {
+		require.NoError(t, file.Sync())
+	}
+}

@@ -1,0 +1,224 @@
+package persistence_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/persistence"
+	"github.com/yggr-go/yggr/persistence/storagetest"
+)
+
+// crashPoint is a moment between two operations on the file system.
+type crashPoint struct {
+	fsys   *persistence.MemFS // as a killed process leaves it
+	what   string
+	exists bool // Create has returned
+	closed bool
+	acked  int // states[acked] is durable
+}
+
+// history is a workload with every moment it went through. States[k] is what k batches add up to.
+type history struct {
+	points []crashPoint
+	states []persistence.Recovered
+}
+
+// recordHistory runs a workload of random legal batches, idle ticks and reopenings, and keeps a copy of the file
+// system from before every operation that changes it.
+func recordHistory(t testing.TB, seed uint64, batches int, o persistence.Options) *history {
+	t.Helper()
+	random := rand.New(rand.NewPCG(seed, 1))
+	disk := persistence.NewMemFS()
+	h := &history{}
+	now := crashPoint{}
+	fsys := persistence.NewFaultFS(disk, func(op persistence.Op, path string) {
+		if op == persistence.OpRead || op == persistence.OpList || op == persistence.OpOpen {
+			return
+		}
+		point := now
+		point.fsys, point.what = disk.Kill(), fmt.Sprintf("before %s %s (%d)", op, path, len(h.points))
+		h.points = append(h.points, point)
+	})
+	place := persistence.NewDir(fsys, testPath, o)
+	first := commands(1, 1, 1, 20)
+	model := storagetest.Model{State: persistence.Recovered{HardState: at(1), Entries: first}}
+	h.states = append(h.states, model.Clone().State)
+	s, err := place.Create(testID, at(1), first)
+	require.NoError(t, err)
+	now.exists = true
+	for range batches {
+		var batch persistence.Batch
+		for range 1 + random.IntN(3) {
+			model.Step(random, &batch)
+		}
+		h.states = append(h.states, model.Clone().State) // from now on a crash may show it
+		require.NoError(t, s.Write(&batch))
+		now.acked = len(h.states) - 1
+		switch random.IntN(6) {
+		case 0:
+			require.NoError(t, s.Write(&persistence.Batch{}))
+		case 1:
+			require.NoError(t, s.Close())
+			s, err = place.Open(testID)
+			require.NoError(t, err)
+		}
+	}
+	require.NoError(t, s.Close())
+	now.closed = true
+	return h
+}
+
+// requireLegal opens what a crash left and holds it to the history: at least what was acknowledged, at most what was
+// begun, and never a refusal to start.
+func (h *history) requireLegal(t testing.TB, p crashPoint, fsys persistence.FS) persistence.Recovered {
+	t.Helper()
+	place := persistence.NewDir(fsys, testPath, middling())
+	exists, err := place.Exists()
+	require.NoError(t, err)
+	if !exists {
+		require.False(t, p.exists, "%s: the state is gone", p.what)
+		s, err := place.Create(testID, h.states[0].HardState, h.states[0].Entries)
+		require.NoError(t, err, "%s: create again", p.what)
+		require.NoError(t, s.Close())
+		return h.states[0]
+	}
+	s, err := place.Open(testID)
+	require.NoError(t, err, p.what)
+	got := s.Recovered(0)
+	h.requireState(t, p, got)
+	require.NoError(t, s.Close())
+	return got
+}
+
+func (h *history) requireState(t testing.TB, p crashPoint, got persistence.Recovered) {
+	t.Helper()
+	for i := p.acked; i < len(h.states) && i <= p.acked+1; i++ {
+		if sameState(h.states[i], got) {
+			return
+		}
+	}
+	require.Failf(t, "neither the durable state nor the next one", "%s: state %d", p.what, p.acked)
+}
+
+func TestCrashAtEveryOperation(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		seed    uint64
+		options persistence.Options
+	}{{"tiny segments", 1, small()}, {"longer segments", 2, middling()}} {
+		t.Run(c.name, func(t *testing.T) {
+			h := recordHistory(t, c.seed, 30, c.options)
+			require.Greater(t, len(h.points), 120)
+			for i, p := range h.points {
+				for try := range uint64(4) {
+					h.requireLegal(t, p, p.fsys.Crash(rand.New(rand.NewPCG(uint64(i), try))))
+				}
+			}
+		})
+	}
+}
+
+// What a killed process left in the page cache is recovered by the next one, answered for, and must then survive a
+// power loss right after.
+func TestKillThenReopenThenPowerLoss(t *testing.T) {
+	h := recordHistory(t, 3, 20, small())
+	for i, p := range h.points {
+		fsys := p.fsys.Kill()
+		place := persistence.NewDir(fsys, testPath, middling())
+		if exists, err := place.Exists(); err != nil || !exists {
+			require.NoError(t, err)
+			continue
+		}
+		s, err := place.Open(testID)
+		require.NoError(t, err, p.what)
+		answered := s.Recovered(0)
+		h.requireState(t, p, answered)
+		for try := range uint64(4) {
+			crashed := fsys.Crash(rand.New(rand.NewPCG(uint64(i), try)))
+			requireState(t, answered, requireOpens(t, crashed))
+		}
+		next := commands(answered.HardState.Term, answered.Base.Index+engine.Index(len(answered.Entries))+1, 1, 50)
+		require.NoError(t, s.Write(appended(next...)))
+		answered.Entries = append(answered.Entries, next...)
+		for try := range uint64(4) {
+			crashed := fsys.Crash(rand.New(rand.NewPCG(uint64(i), try)))
+			requireState(t, answered, requireOpens(t, crashed))
+		}
+	}
+}
+
+// A failed sync may leave pages that look clean and are not on the disk. The process that saw it fail stops; the
+// next one reads those pages, believes them, and must not be made a liar by a power loss.
+func TestFailedWritebackThenReopenThenPowerLoss(t *testing.T) {
+	disk := persistence.NewMemFS()
+	fsys := persistence.NewFaultFS(disk, nil)
+	s := create(t, fsys, middling())
+	require.NoError(t, s.Write(appended(commands(1, 1, 3, 50)...)))
+	fsys.Fail(persistence.Fault{Op: persistence.OpSync, Err: errDisk})
+	require.ErrorIs(t, s.Write(appended(commands(1, 4, 1, 5000)...)), persistence.ErrPoisoned)
+	disk.FailWriteback()
+
+	next := disk.Kill()
+	s = open(t, next)
+	answered := s.Recovered(0)
+	require.Len(t, answered.Entries, 4)
+	for seed := range uint64(20) {
+		requireState(t, answered, requireOpens(t, next.Crash(rand.New(rand.NewPCG(seed, 0)))))
+	}
+}
+
+// A power loss may strike while the log recovers from one.
+func TestCrashDuringRecovery(t *testing.T) {
+	h := recordHistory(t, 4, 8, small())
+	for i, p := range h.points {
+		random := rand.New(rand.NewPCG(uint64(i), 9))
+		left := p.fsys.Crash(random)
+		var moments []*persistence.MemFS
+		watched := persistence.NewFaultFS(left, func(op persistence.Op, _ string) {
+			if op != persistence.OpRead && op != persistence.OpList {
+				moments = append(moments, left.Crash(random))
+			}
+		})
+		h.requireLegal(t, p, watched)
+		for _, moment := range moments {
+			h.requireLegal(t, p, moment)
+		}
+	}
+}
+
+// Pinning the cluster id happens whole or not at all.
+func TestCrashWhilePinning(t *testing.T) {
+	unpinned := testID
+	unpinned.Cluster.Founders = [16]byte{}
+	disk := persistence.NewMemFS()
+	var moments []*persistence.MemFS
+	random := rand.New(rand.NewPCG(1, 1))
+	fsys := persistence.NewFaultFS(disk, func(persistence.Op, string) {
+		for range 8 {
+			moments = append(moments, disk.Crash(random))
+		}
+	})
+	s, err := persistence.NewDir(fsys, testPath, small()).Create(unpinned, at(1), nil)
+	require.NoError(t, err)
+	moments = nil
+	require.NoError(t, s.PinCluster(testID.Cluster))
+	seen := map[engine.ClusterID]int{}
+	for _, moment := range moments {
+		s, err := persistence.NewDir(moment, testPath, small()).Open(unpinned)
+		require.NoError(t, err)
+		seen[s.Identity().Cluster]++
+		require.NoError(t, s.Close())
+	}
+	require.Len(t, seen, 2)
+	require.Positive(t, seen[testID.Cluster])
+	require.Positive(t, seen[unpinned.Cluster])
+
+	s, err = persistence.NewDir(disk.Crash(random), testPath, small()).Open(unpinned)
+	require.NoError(t, err)
+	require.Equal(t, testID, s.Identity(), "durable when PinCluster returned")
+	require.NoError(t, s.Close())
+}

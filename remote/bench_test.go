@@ -1,0 +1,110 @@
+package remote
+
+import (
+	"bufio"
+	"bytes"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yggr-go/yggr/engine"
+)
+
+// answering answers each message at once and counts; with a limit it tells when so many have come.
+type answering struct {
+	on func(message engine.Message)
+}
+
+func (a *answering) PeerSeen(Hello)                                       {}
+func (a *answering) Deliver(_ engine.Peer, message engine.Message, _ int) { a.on(message) }
+
+func benchPair(b *testing.B, network func() Network) (x, y Transport, hx, hy *answering) {
+	b.Helper()
+	hx, hy = &answering{func(engine.Message) {}}, &answering{func(engine.Message) {}}
+	start := func(id engine.NodeID, h Handler) Transport {
+		transport, err := network().NewTransport(introductionOf(id))
+		require.NoError(b, err)
+		require.NoError(b, transport.Start(h))
+		b.Cleanup(func() { transport.Close() })
+		return transport
+	}
+	x, y = start(1, hx), start(2, hy)
+	x.SetRoute(2, y.Address())
+	y.SetRoute(1, x.Address())
+	return x, y, hx, hy
+}
+
+func overTCP() Network { return NewTCP(TCPConfig{Listen: "127.0.0.1:0"}) }
+
+// One append and its acknowledgement, one at a time: what the transport adds to a write's latency.
+func BenchmarkRoundTrip(b *testing.B) {
+	shared := NewInProcess()
+	for name, network := range map[string]func() Network{"tcp": overTCP, "in-process": func() Network { return shared }} {
+		b.Run(name, func(b *testing.B) {
+			x, y, hx, hy := benchPair(b, network)
+			back := make(chan struct{}, 1)
+			answer := &engine.AppendEntriesResponse{Term: 1, Number: 1, Accepted: true, Match: 1}
+			hy.on = func(engine.Message) { y.Send(1, answer) }
+			hx.on = func(engine.Message) { back <- struct{}{} }
+			request := entriesOf(1, 100)
+			x.Send(2, request)
+			<-back
+			b.ReportAllocs()
+			for b.Loop() {
+				x.Send(2, request)
+				<-back
+			}
+		})
+	}
+}
+
+// Appends of 64 entries of 100 bytes, as many as a window allows: what the transport can carry.
+func BenchmarkThroughput(b *testing.B) {
+	x, _, _, hy := benchPair(b, overTCP)
+	message := &engine.AppendEntries{Term: 1, Number: 1}
+	for i := range 64 {
+		message.Entries = append(message.Entries, engine.Entry{
+			Term: 1, Index: engine.Index(i + 1), Kind: engine.EntryCommand, Data: make([]byte, 100),
+		})
+	}
+	const window = 64
+	credits := make(chan struct{}, window)
+	for range window {
+		credits <- struct{}{}
+	}
+	var delivered atomic.Uint64
+	hy.on = func(engine.Message) {
+		delivered.Add(1)
+		credits <- struct{}{}
+	}
+	b.SetBytes(int64(frameHeaderSize + envelopeSize(message)))
+	b.ReportAllocs()
+	for b.Loop() {
+		<-credits
+		x.Send(2, message)
+	}
+	b.ReportMetric(float64(len(message.Entries))*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+}
+
+func BenchmarkEncode(b *testing.B) {
+	message := engine.Message(entriesOf(1, 100))
+	buffer := make([]byte, 0, 4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		buffer = appendFrame(buffer[:0], message)
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	frame := appendFrame(nil, entriesOf(1, 100))
+	source := bytes.NewReader(frame)
+	r := bufio.NewReader(source)
+	b.ReportAllocs()
+	for b.Loop() {
+		source.Reset(frame)
+		r.Reset(source)
+		body, _ := readFrame(r, 1<<20)
+		_, _ = decode(body)
+	}
+}
