@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync/atomic"
 	"testing"
@@ -71,7 +70,7 @@ func definition(apply func(command int64)) statemachine.Definition[int64, int64]
 func newSystem(t testing.TB) *actor.ActorSystem {
 	t.Helper()
 	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.NewTextHandler(io.Discard, nil))
+		return slog.New(slog.DiscardHandler)
 	}))
 	t.Cleanup(system.Shutdown)
 	return system

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
@@ -45,7 +44,7 @@ func (Codec) Decode(data []byte) (uint64, error) {
 func Example() {
 	ctx := context.Background()
 	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.NewTextHandler(io.Discard, nil))
+		return slog.New(slog.DiscardHandler)
 	}))
 	counter := statemachine.Definition[uint64, uint64]{
 		New:   func() statemachine.Machine[uint64, uint64] { return &Counter{} },

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/stretchr/testify/require"
@@ -351,15 +352,28 @@ func (p *countingPort) finish(_ uint64, err error) {
 	}
 }
 
-func TestPoolReusesParkedGoroutinesAndEnds(t *testing.T) {
+func TestPoolKeepsAFewGoroutinesParkedAndEndsThem(t *testing.T) {
 	p := newPool(2)
-	for range 100 {
-		done := make(chan struct{})
-		p.Schedule(func() { close(done) })
-		<-done
+	parked := func() int {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.parked)
 	}
+	hold := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 5 { // none waits for another
+		wg.Add(1)
+		p.Schedule(func() { wg.Done(); <-hold })
+	}
+	wg.Wait()
+	close(hold)
+	require.Eventually(t, func() bool { return parked() == 2 }, patience, time.Millisecond, "the rest ended")
+	again := make(chan struct{})
+	p.Schedule(func() { again <- struct{}{} })
+	require.Equal(t, 1, parked(), "a parked one took the turn")
+	<-again
 	p.close()
-	done := make(chan struct{})
-	p.Schedule(func() { close(done) }) // a closed pool still runs what it is given
-	<-done
+	require.Zero(t, parked())
+	p.Schedule(func() { again <- struct{}{} }) // a closed pool still runs what it is given
+	<-again
 }

@@ -55,12 +55,10 @@ func (p *wirePort) finish(_ uint64, err error) {
 
 func wireError(err error) *raftpb.ProposeError {
 	w := &raftpb.ProposeError{Kind: wireErrorKind(err), Text: err.Error()}
-	var moved *NotLeaderError
-	if errors.As(err, &moved) {
+	if moved, ok := errors.AsType[*NotLeaderError](err); ok {
 		w.LeaderId, w.LeaderAddress = uint64(moved.Leader), moved.Address
 	}
-	var unknown *OutcomeUnknownError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
 		w.Index, w.Term = uint64(unknown.Index), uint64(unknown.Term)
 	}
 	return w

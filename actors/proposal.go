@@ -220,8 +220,7 @@ func (f *future[T]) wait(ctx context.Context) (T, error) {
 
 // unknown is the answer to what was accepted at position and whose end nobody will see here.
 func unknown(position engine.Position, cause error) error {
-	var already *OutcomeUnknownError
-	if errors.As(cause, &already) {
+	if already, ok := errors.AsType[*OutcomeUnknownError](cause); ok {
 		return already
 	}
 	return &OutcomeUnknownError{Index: position.Index, Term: position.Term, Cause: cause}

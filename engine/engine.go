@@ -115,6 +115,7 @@ func (e *Engine) persisted(seq Seq) {
 		e.countOwnVote()
 	case Leader:
 		e.advanceCommit()
+	case Follower, PreCandidate:
 	}
 }
 

@@ -74,7 +74,7 @@ func (l *log) bounded(first, last Index, limit, size int) ([]Entry, int) {
 		}
 		total += n
 	}
-	return from[:len(from):len(from)], total
+	return slices.Clip(from), total
 }
 
 // append adds entries that follow the end. Configurations among them are registered by the caller.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,7 +39,7 @@ func TestConfigurationsSurviveEncoding(t *testing.T) {
 		cut := rapid.IntRange(0, len(encoded)-1).Draw(t, "cut")
 		_, err = DecodeConfiguration(encoded[:cut])
 		require.ErrorIs(t, err, ErrInvalidMembership, "a part is refused")
-		_, err = DecodeConfiguration(append(encoded[:len(encoded):len(encoded)], 0))
+		_, err = DecodeConfiguration(append(slices.Clip(encoded), 0))
 		require.ErrorIs(t, err, ErrInvalidMembership, "and so is more")
 	})
 }

@@ -136,8 +136,8 @@ func Test3_4_CandidateFollowsTheLeaderOfItsTerm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := newAlone(t, aloneOptions{voters: 3, state: HardState{Term: 3}})
 			a.campaign()
-			if append, ok := m.(*AppendEntries); ok {
-				append.Prev = Position{Term: 4, Index: 7} // that its log does not match changes nothing
+			if request, ok := m.(*AppendEntries); ok {
+				request.Prev = Position{Term: 4, Index: 7} // that its log does not match changes nothing
 			}
 			a.receive(2, m)
 			require.Equal(t, Follower, a.Role())
@@ -270,8 +270,8 @@ func Test3_5_FollowerTakesEntries(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			a := newAlone(t, aloneOptions{voters: 3, state: HardState{Term: 3}, terms: []Term{1, 2, 2}})
-			append := &AppendEntries{Term: 3, Number: 1, Prev: c.prev, Entries: entriesOf(c.prev.Index+1, c.terms...)}
-			actions := a.receive(2, append)
+			request := &AppendEntries{Term: 3, Number: 1, Prev: c.prev, Entries: entriesOf(c.prev.Index+1, c.terms...)}
+			actions := a.receive(2, request)
 			require.Equal(t, entriesOf(3, c.want...), a.log.slice(3, a.log.lastIndex()))
 			if c.written == nil {
 				require.Empty(t, pick[*PersistLogEntries](actions))

@@ -170,12 +170,12 @@ func (e *Engine) trackFollowers() {
 // unbroken run of them that ends with the newest.
 func (l *log) namedSince(id NodeID, incarnation Incarnation) Index {
 	since := l.configuration().index
-	for i := len(l.configurations) - 1; i >= 0; i-- {
-		m, found := l.configurations[i].Membership.Lookup(id)
+	for _, c := range slices.Backward(l.configurations) {
+		m, found := c.Membership.Lookup(id)
 		if !found || m.Incarnation != incarnation {
 			break
 		}
-		since = l.configurations[i].index
+		since = c.index
 	}
 	return since
 }

@@ -66,8 +66,10 @@ func TestFollowerBehindWithApplyingTakesNoEntries(t *testing.T) {
 
 func TestUncommittedEntriesDoNotStopAFollower(t *testing.T) {
 	// Taking more may be what commits them.
-	a := newAlone(t, aloneOptions{voters: 3, state: HardState{Term: 3}, terms: slices.Repeat([]Term{2}, 50),
-		change: func(cfg *Config) { cfg.MaxUnappliedBytes = 100 }})
+	a := newAlone(t, aloneOptions{
+		voters: 3, state: HardState{Term: 3}, terms: slices.Repeat([]Term{2}, 50),
+		change: func(cfg *Config) { cfg.MaxUnappliedBytes = 100 },
+	})
 	actions := a.receive(2, &AppendEntries{Term: 3, Number: 1, Prev: Position{Term: 2, Index: 52}, Entries: entriesOf(53, 3)})
 	require.True(t, one[*AppendEntriesResponse](t, actions, 2).Accepted)
 }

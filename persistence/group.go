@@ -232,16 +232,14 @@ func (g *groupLog) replaceFrom(entries []engine.Entry) error {
 	return nil
 }
 
-// recovered checks the whole and hands it over.
+// recovered checks the whole and hands it over. That entries are consecutive and terms never fall was held record by
+// record; only the base may be newer than what the first of them was compared with.
 func (g *groupLog) recovered() (Recovered, error) {
 	if g.first > g.base.Index+1 {
 		return Recovered{}, fmt.Errorf("entries %d..%d are missing", g.base.Index+1, g.first-1)
 	}
 	below := min(int(g.base.Index+1-g.first), len(g.entries))
 	entries := g.entries[below:]
-	if err := checkConsecutive(entries); err != nil {
-		return Recovered{}, err
-	}
 	if len(entries) > 0 && entries[0].Term < g.base.Term {
 		return Recovered{}, fmt.Errorf("entry %v after %v", entries[0].Position(), g.base)
 	}

@@ -15,6 +15,8 @@ const (
 	// reservedTail is kept at the end of a segment for one empty batch and the seal.
 	reservedTail = 2 * blockSize
 
+	// zeroStep is how much is zeroed at a time, in bytes. A file zeroed with one write of 64 MiB was measured to make
+	// later syncs of a block a fifth slower than one zeroed in such steps.
 	zeroStep = 1 << 20
 )
 

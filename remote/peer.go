@@ -38,6 +38,7 @@ type peer struct {
 	stopped     bool
 	conn        net.Conn                // nil while there is none
 	remote      Hello                   // of conn, zero until its handshake is done
+	news        Hello                   // the last inbound handshake since conn was made; zero: none
 	connectStop context.CancelCauseFunc // nil while not connecting
 
 	batch  []engine.Message // of the goroutine
@@ -86,7 +87,8 @@ func (p *peer) stop() {
 func (p *peer) noticeAlive(hello Hello) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.conn != nil && p.remote.Peer.ID != 0 && (p.remote.Epoch != hello.Epoch || p.remote.Peer != hello.Peer) {
+	p.news = hello
+	if p.conn != nil && p.remote.Peer.ID != 0 && !sameProcess(p.remote, hello) {
 		p.conn.Close()
 	}
 	if p.connectStop != nil {
@@ -97,6 +99,8 @@ func (p *peer) noticeAlive(hello Hello) {
 	default:
 	}
 }
+
+func sameProcess(a, b Hello) bool { return a.Peer == b.Peer && a.Epoch == b.Epoch }
 
 // closeUnless closes a connection whose other end does not please.
 func (p *peer) closeUnless(pleases func(remote Hello) bool) {
@@ -231,7 +235,7 @@ func (p *peer) own(conn net.Conn) error {
 		conn.Close()
 		return net.ErrClosed
 	}
-	p.conn, p.remote = conn, Hello{}
+	p.conn, p.remote, p.news = conn, Hello{}, Hello{}
 	return nil
 }
 
@@ -263,17 +267,25 @@ func (p *peer) introduce(conn net.Conn, reader *bufio.Reader) (Hello, error) {
 	if remote.Peer.ID != p.id {
 		return Hello{}, fmt.Errorf("%w: %v answers there", ErrRefused, remote.Peer.ID)
 	}
-	p.setRemote(remote)
+	if err := p.setRemote(remote); err != nil {
+		return Hello{}, err
+	}
 	if err := judge(p.t.introduction(), remote); err != nil { // the cluster was pinned meanwhile
 		return Hello{}, err
 	}
 	return remote, conn.SetDeadline(time.Time{})
 }
 
-func (p *peer) setRemote(remote Hello) {
+// setRemote says who answered, unless another process of that node has introduced itself meanwhile: then this answer
+// may be the last word of the older.
+func (p *peer) setRemote(remote Hello) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.news.Peer.ID != 0 && !sameProcess(p.news, remote) {
+		return errPeerAlive
+	}
 	p.remote = remote
+	return nil
 }
 
 // serve writes what is queued until the connection ends, and returns why it did. There is no write deadline: a peer
