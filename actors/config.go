@@ -31,7 +31,7 @@ type Config struct {
 
 	MaxPendingProposals int // 4,096 commands accepted and not yet answered; beyond it ErrBusy
 	MaxPendingApplies   int // 4,096 entries handed to the state machine and not yet applied
-	MaxCommandBytes     int // 8 MiB, one encoded command
+	MaxCommandBytes     int // 8 MiB, one encoded command; at most 12 MiB, so that it fits into a transport's frame
 
 	ShutdownTimeout time.Duration // 5 s: how long Shutdown waits for accepted commands
 
@@ -39,6 +39,8 @@ type Config struct {
 }
 
 // Bootstrap says how a node comes up. It is [NewCluster], [Join] or [Recover].
+//
+//sumtype:decl
 type Bootstrap interface{ bootstrap() }
 
 // NewCluster founds a cluster: every founder starts with the same members, itself among them. The node's
@@ -73,6 +75,9 @@ func DefaultConfig(id engine.NodeID) Config {
 	}
 }
 
+// maxCommandBytes keeps a command below the frames of transports, which are 16 MiB.
+const maxCommandBytes = 12 << 20
+
 // Validate names every problem at once. Each wraps [ErrInvalidConfig].
 func (c *Config) Validate() error {
 	var problems []error
@@ -85,6 +90,7 @@ func (c *Config) Validate() error {
 	require(len(c.Cluster) <= engine.MaxClusterName, "Cluster is %d bytes long, more than %d", len(c.Cluster), engine.MaxClusterName)
 	require(c.Storage != nil, "Storage is nil")
 	require(c.Network != nil, "Network is nil")
+	require(c.MaxCommandBytes <= maxCommandBytes, "MaxCommandBytes %d is above %d", c.MaxCommandBytes, maxCommandBytes)
 	require(c.MaxPendingProposals > 0, "MaxPendingProposals %d is not positive", c.MaxPendingProposals)
 	require(c.ShutdownTimeout >= 0, "ShutdownTimeout %v is negative", c.ShutdownTimeout)
 	require(c.Bootstrap != nil, "Bootstrap is nil: choose NewCluster, Join or Recover")

@@ -11,6 +11,8 @@ import (
 // sent is given away.
 
 // driverMessage is what the driver's control lane carries.
+//
+//sumtype:decl
 type driverMessage interface{ toDriver() }
 
 // Facts for the driver.
@@ -94,6 +96,8 @@ func (*transportOpened) toDriver()   {}
 func (*shutdownRequested) toDriver() {}
 
 // persistenceMessage is what the persistence actor takes.
+//
+//sumtype:decl
 type persistenceMessage interface{ toPersistence() }
 
 type (
@@ -137,6 +141,8 @@ type outgoing struct {
 }
 
 // applyMessage is what the apply actor takes.
+//
+//sumtype:decl
 type applyMessage interface{ toApply() }
 
 type (
@@ -156,6 +162,8 @@ func (*leadershipLost) toApply() {}
 func (*drainApply) toApply()     {}
 
 // transportMessage is what the transport actor takes.
+//
+//sumtype:decl
 type transportMessage interface{ toTransport() }
 
 type (

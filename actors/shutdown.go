@@ -44,6 +44,7 @@ func (d *driver) shutdownStep(ctx actor.Context, message driverMessage) {
 		if message.epoch == d.life.epoch && d.shutdown.stage == shutdownClose {
 			d.storageClosed(ctx, message.err)
 		}
+	default:
 	}
 }
 

@@ -11,6 +11,8 @@ package engine
 // leave at once. A synchronous host goes through the list in order, syncs at each Persist and then feeds
 // [Persisted]. An asynchronous host sends the waiting messages through the same queue as the writes they wait
 // for; the queue's order is the contract.
+//
+//sumtype:decl
 type Action interface{ action() }
 
 // PersistHardState makes term and vote durable.

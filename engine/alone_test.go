@@ -86,6 +86,7 @@ func (a *alone) step(event Event) []Action {
 		case *PersistLogEntries:
 			require.Equal(a.t, a.writes+1, p.Seq)
 			a.writes = p.Seq
+		default:
 		}
 	}
 	if !a.fatal {
@@ -118,6 +119,7 @@ func copied(action Action) Action {
 	case *ProposalRejected:
 		c := *a
 		return &c
+	default:
 	}
 	return action
 }

@@ -112,6 +112,7 @@ func (c *benchCluster) step(i int, event Event) {
 			c.flight = append(c.flight, benchMessage{from: i, to: int(a.To) - 1, message: a.Message})
 		case *Apply:
 			applied = a.Entries[len(a.Entries)-1].Index
+		default:
 		}
 	}
 	if seq > 0 {

@@ -6,6 +6,8 @@ package engine
 //
 // Every event carries Now, the host's monotonic time at the moment it is handed to Step. It never runs
 // backwards from one Step to the next.
+//
+//sumtype:decl
 type Event interface {
 	now() Instant
 	event()

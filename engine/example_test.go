@@ -39,6 +39,7 @@ func (h *host) handle(event engine.Event) {
 					fmt.Printf("%v applies %v: %s\n", h.self.ID, entry.Position(), entry.Data)
 				}
 			}
+		default:
 		}
 	}
 	if written > 0 {

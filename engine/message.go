@@ -5,6 +5,8 @@ package engine
 //
 // Every message carries the sender's term. A receiver with an older term adopts it, except for the requests of
 // a pre-vote, whose term is only proposed (dissertation §9.6).
+//
+//sumtype:decl
 type Message interface {
 	// MessageTerm returns the term the message speaks for.
 	MessageTerm() Term

@@ -17,6 +17,7 @@ func promises(m Message) bool {
 		return m.Granted
 	case *AppendEntriesResponse:
 		return m.Accepted
+	default:
 	}
 	return false
 }
@@ -80,6 +81,7 @@ func TestOrderContract(t *testing.T) {
 					kinds[fmt.Sprintf("%T %t", a.Message, a.Wait)]++
 				case *Apply:
 					require.LessOrEqual(t, a.Entries[len(a.Entries)-1].Index, n.engine.disk.durable)
+				default:
 				}
 			}
 		})
@@ -104,6 +106,7 @@ func TestMessagesRestOnWhatWasWritten(t *testing.T) {
 					if vote, ok := a.Message.(*RequestVoteResponse); ok && vote.Granted {
 						require.Equal(t, a.To, state.Vote)
 					}
+				default:
 				}
 			}
 		})

@@ -44,6 +44,7 @@ func TestSendNumbersRise(t *testing.T) {
 				number = m.Number
 			case *Heartbeat:
 				number = m.Number
+			default:
 			}
 			require.Greater(t, number, last[s.To])
 			last[s.To] = number

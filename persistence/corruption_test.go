@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,7 +77,7 @@ func requireGoesOn(t testing.TB, fsys *persistence.MemFS, want persistence.Recov
 	more := commands(1, want.Entries[len(want.Entries)-1].Index+1, 1, 9000)
 	require.NoError(t, s.Write(appended(more...)))
 	crashed := fsys.Crash(rand.New(rand.NewPCG(1, 1)))
-	want.Entries = append(want.Entries[:len(want.Entries):len(want.Entries)], more...)
+	want.Entries = append(slices.Clip(want.Entries), more...)
 	requireState(t, want, requireOpens(t, crashed))
 }
 

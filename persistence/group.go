@@ -96,9 +96,9 @@ func (s *groupState) termBefore(index engine.Index) engine.Term {
 	if index == s.last.Index+1 {
 		return s.last.Term
 	}
-	for i := len(s.runs) - 1; i >= 0; i-- {
-		if s.runs[i].Index < index {
-			return s.runs[i].Term
+	for _, v := range slices.Backward(s.runs) {
+		if v.Index < index {
+			return v.Term
 		}
 	}
 	return s.base.Term
@@ -150,9 +150,10 @@ func (s *groupState) apply(r *record) error {
 		return s.replaceFrom(r.entries)
 	case recordHardState:
 		return s.setHardState(r.state)
+	default: // a commit: callers make no other kinds
+		s.setCommit(r.commit)
+		return nil
 	}
-	s.setCommit(r.commit)
-	return nil
 }
 
 // groupStates is the state of every group that has one.

@@ -64,8 +64,9 @@ func (r *record) bodySize() int64 {
 		return size
 	case recordHardState:
 		return hardStateSize
+	default: // a commit: callers make no other kinds
+		return commitSize
 	}
-	return commitSize
 }
 
 // appendRecords encodes the batch.
@@ -85,8 +86,9 @@ func appendRecord(to []byte, r *record) []byte {
 	case recordHardState:
 		to = binary.LittleEndian.AppendUint64(to, uint64(r.state.Term))
 		return binary.LittleEndian.AppendUint64(to, uint64(r.state.Vote))
+	default: // a commit: callers make no other kinds
+		return binary.LittleEndian.AppendUint64(to, uint64(r.commit))
 	}
-	return binary.LittleEndian.AppendUint64(to, uint64(r.commit))
 }
 
 func appendRecordHeader(to []byte, kind recordKind, group Group, length int64) []byte {

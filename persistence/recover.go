@@ -290,7 +290,12 @@ func (r *recovery) applyToGroup(g *groupLog, record rawRecord) error {
 	case recordCommit:
 		g.setCommit(record.commit())
 		return nil
+	default: // entries: checkpoints and seals are dealt with before, and unknown kinds refused
+		return r.applyEntries(g, record)
 	}
+}
+
+func (r *recovery) applyEntries(g *groupLog, record rawRecord) error {
 	record.body = r.arena.keep(record.body)
 	var err error
 	if r.entries, err = record.appendEntriesTo(r.entries[:0]); err != nil {

@@ -26,7 +26,7 @@ func benchPair(b *testing.B, network func() Network) (x, y Transport, hx, hy *an
 		transport, err := network().NewTransport(introductionOf(id))
 		require.NoError(b, err)
 		require.NoError(b, transport.Start(h))
-		b.Cleanup(func() { transport.Close() })
+		b.Cleanup(func() { _ = transport.Close() })
 		return transport
 	}
 	x, y = start(1, hx), start(2, hy)

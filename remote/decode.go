@@ -2,6 +2,7 @@ package remote
 
 import (
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -179,7 +180,7 @@ func consumeField(b []byte) (field wireField, size int, err error) {
 		field.varint, m = protowire.ConsumeVarint(b[n:])
 	case protowire.BytesType:
 		field.bytes, m = protowire.ConsumeBytes(b[n:])
-		field.bytes = field.bytes[:len(field.bytes):len(field.bytes)]
+		field.bytes = slices.Clip(field.bytes)
 	default:
 		m = protowire.ConsumeFieldValue(number, wire, b[n:])
 	}

@@ -3,6 +3,7 @@ package remote
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"io"
 
@@ -64,7 +65,7 @@ func protoFrame(m proto.Message) ([]byte, error) {
 func readFrame(r *bufio.Reader, limit int) ([]byte, error) {
 	header, err := r.Peek(frameHeaderSize)
 	if err != nil {
-		if err == io.EOF && len(header) > 0 {
+		if errors.Is(err, io.EOF) && len(header) > 0 {
 			return nil, io.ErrUnexpectedEOF
 		}
 		return nil, err
@@ -102,7 +103,7 @@ func readBody(r io.Reader, length int) ([]byte, error) {
 
 // unexpected turns the end of a stream within a frame into an error.
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -24,6 +24,7 @@ func validate(message engine.Message) error {
 		return validateCandidate(m.Term, m.Last)
 	case *engine.RequestVote:
 		return validateCandidate(m.Term, m.Last)
+	default:
 	}
 	return nil
 }

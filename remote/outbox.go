@@ -52,6 +52,7 @@ func (o *outbox) route(item laneItem) bool {
 		return o.control.replace(&o.heartbeat, item)
 	case *engine.HeartbeatResponse:
 		return o.control.replace(&o.heartbeatAnswer, item)
+	default:
 	}
 	return o.control.push(item)
 }

@@ -280,7 +280,7 @@ func TestNothingOfAnOlderConnectionComesAfterTheNewsOfANewer(t *testing.T) {
 	require.NoError(t, err)
 	handler := &gated{make(chan struct{}), make(chan any, 10)}
 	require.NoError(t, transport.Start(handler))
-	defer transport.Close()
+	defer func() { require.NoError(t, transport.Close()) }()
 	older := dialAs(t, transport, introductionOf(2))
 	require.EqualValues(t, 1, <-handler.events)
 	older.write(appendFrame(nil, &engine.Heartbeat{Term: 5}))
@@ -532,7 +532,7 @@ func TestPinningAClusterClosesConnectionsOfOthers(t *testing.T) {
 	transport, err := NewTCP(TCPConfig{Listen: "127.0.0.1:0", IdleTimeout: time.Hour}).NewTransport(local)
 	require.NoError(t, err)
 	require.NoError(t, transport.Start(&ears{make(chan Hello, 10), make(chan engine.Message, 10)}))
-	defer transport.Close()
+	defer func() { require.NoError(t, transport.Close()) }()
 	peer := fake(t)
 	transport.SetRoute(3, peer.address())
 	other := introductionOf(3)

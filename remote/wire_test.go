@@ -62,6 +62,7 @@ func drawEntries(t *rapid.T, prev engine.Position, most engine.Term) []engine.En
 		}).Draw(t, "kind"); e.Kind {
 		case engine.EntryCommand:
 			e.Data = rapid.SliceOfN(rapid.Byte(), 1, 300).Draw(t, "data")
+		case engine.EntryNoOp:
 		case engine.EntryConfiguration:
 			e.Data = founders
 		}

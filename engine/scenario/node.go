@@ -100,6 +100,7 @@ func (n *node) countCampaign(message engine.Message) {
 	switch message.(type) {
 	case *engine.RequestPreVote, *engine.RequestVote:
 		n.campaigns++
+	default:
 	}
 }
 

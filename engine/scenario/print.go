@@ -128,6 +128,7 @@ func (r reply) String() string {
 		return fmt.Sprintf("go to %v at %s", a.Leader, a.Address)
 	case *engine.ProposalRejected:
 		return "refused, " + a.Reason.String()
+	default:
 	}
 	return fmt.Sprintf("%T", r.Action)
 }

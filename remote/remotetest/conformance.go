@@ -374,7 +374,7 @@ func testReentrant(t *testing.T, c *cluster) {
 	require.NoError(t, err)
 	b := &busybody{NewRecorder(), transport}
 	require.NoError(t, transport.Start(b))
-	defer transport.Close()
+	defer func() { require.NoError(c.t, transport.Close()) }()
 	a.SetRoute(2, transport.Address())
 	a.Send(2, heartbeat(1))
 	require.Equal(t, heartbeat(1), b.Next().Message)

@@ -35,6 +35,7 @@ func leaderMessage(message engine.Message) bool {
 	switch message.(type) {
 	case *engine.AppendEntries, *engine.Heartbeat, *engine.TimeoutNow:
 		return true
+	default:
 	}
 	return false
 }

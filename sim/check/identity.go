@@ -33,6 +33,7 @@ func supports(message engine.Message) bool {
 		return m.Granted
 	case *engine.RequestVoteResponse:
 		return m.Granted
+	default:
 	}
 	return false
 }

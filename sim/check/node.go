@@ -71,6 +71,7 @@ func writeOf(action engine.Action) (write, bool) {
 		return write{seq: a.Seq, state: &state}, true
 	case *engine.PersistLogEntries:
 		return write{seq: a.Seq, entries: slices.Clone(a.Entries), given: a.Entries}, true
+	default:
 	}
 	return write{}, false
 }

@@ -63,6 +63,7 @@ func (o *outcomes) stepped(n *node, event engine.Event, actions []engine.Action)
 			if err := o.applied(n, a.Entries); err != nil {
 				return err
 			}
+		default:
 		}
 	}
 	if proposed && answers != 1 {
@@ -77,6 +78,7 @@ func proposal(event engine.Event) (engine.ProposalID, [][]byte, bool) {
 		return e.ID, [][]byte{e.Command}, true
 	case *engine.ClientProposalBatch:
 		return e.ID, e.Commands, true
+	default:
 	}
 	return 0, nil, false
 }

@@ -26,6 +26,7 @@ func checkPersistBeforeSend(n *node, to engine.NodeID, message engine.Message) e
 		if m.Accepted {
 			return n.provesMatch(m)
 		}
+	default:
 	}
 	return nil
 }

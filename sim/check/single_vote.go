@@ -24,6 +24,7 @@ func (s *singleVote) left(n *node, to engine.NodeID, message engine.Message) err
 		if m.Granted {
 			return s.cast(ballot{n.peer, m.Term}, to)
 		}
+	default:
 	}
 	return nil
 }
