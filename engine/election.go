@@ -18,10 +18,7 @@ type vote struct {
 // tick moves the timers by one.
 func (e *Engine) tick() {
 	if e.role == Leader {
-		if e.timer.beat++; e.timer.beat >= e.cfg.HeartbeatIntervalTicks {
-			e.timer.beat = 0
-			e.heartbeatRound()
-		}
+		e.leadOn()
 		return
 	}
 	if e.timer.elapsed++; e.timer.elapsed >= e.timer.timeout {

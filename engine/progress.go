@@ -27,6 +27,7 @@ type progress struct {
 	Member
 	countsFrom Index // where the log first names this incarnation: what it acknowledges below does not count
 	state      progressState
+	silence    int   // ticks since it last answered
 	match      Index // durable there and equal to our log
 	next       Index // the next entry to send
 

@@ -3,9 +3,13 @@ package engine
 // recvAppendEntriesResponse learns how far a follower's log is ours.
 func (e *Engine) recvAppendEntriesResponse(from Peer, m *AppendEntriesResponse) {
 	p := e.follower(from.ID)
-	switch {
-	case e.role != Leader || p == nil:
+	if e.role != Leader || p == nil {
 		return
+	}
+	if p.is(from.Incarnation) {
+		p.answered()
+	}
+	switch {
 	case !p.is(from.Incarnation):
 		if e.tracing {
 			e.tracef("%v does not count the answer of %v: its configuration names another incarnation", e.cfg.ID, from)

@@ -35,6 +35,7 @@ func (e *Engine) recvHeartbeatResponse(from Peer, m *HeartbeatResponse) {
 	if e.role != Leader || p == nil || !p.is(from.Incarnation) {
 		return
 	}
+	p.answered()
 	if m.Number >= p.commitNumber {
 		p.commitNumber = 0
 		e.announceCommitTo(p)

@@ -106,6 +106,7 @@ func TestLostWindowRecovers(t *testing.T) {
 func TestStalledDiskIsNotFlooded(t *testing.T) {
 	a := leading(t, nil)
 	a.propose("4", "5", "6")
+	a.sync()
 	var asked []*AppendEntries
 	for range 5 {
 		beat := one[*Heartbeat](t, a.tick(3), 2)

@@ -34,6 +34,8 @@ type Metrics struct {
 	VotesDenied           uint64
 	LeaderElectionsWon    uint64
 	HigherTermStepdowns   uint64
+	QuorumStepdowns       uint64 // no majority answered for an election timeout
+	DiskStallStepdowns    uint64 // the leader's own disk did not answer for an election timeout
 	AppendEntriesSent     uint64
 	AppendEntriesReceived uint64
 	AppendEntriesRejected uint64
