@@ -47,7 +47,7 @@ func (a *applyActor) handle(ctx actor.Context, message applyMessage) {
 }
 
 func (a *applyActor) apply(ctx actor.Context, order *applyOrder) {
-	a.waiters = append(a.waiters, order.waiters...)
+	a.take(order)
 	if a.failed {
 		return
 	}
@@ -60,6 +60,12 @@ func (a *applyActor) apply(ctx actor.Context, order *applyOrder) {
 	}
 	last := order.entries[len(order.entries)-1].Index
 	ctx.Send(ctx.Parent(), &applied{epoch: a.life.epoch, index: last})
+}
+
+// take makes the order's waiters those of the actor, once.
+func (a *applyActor) take(order *applyOrder) {
+	a.waiters = append(a.waiters, order.waiters...)
+	order.waiters = nil
 }
 
 func (a *applyActor) applyEntry(e *engine.Entry) error {
@@ -116,7 +122,7 @@ func (a *applyActor) abandonUnhanded(handed engine.Index) {
 func (a *applyActor) abandon() {
 	for _, message := range a.mailbox.drainControl() {
 		if order, ok := message.(*applyOrder); ok {
-			a.waiters = append(a.waiters, order.waiters...)
+			a.take(order)
 		}
 	}
 	cause := a.life.ended()

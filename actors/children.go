@@ -6,8 +6,9 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// The names of the driver's children.
+// The names of the driver and its children.
 const (
+	driverName      = "raft"
 	tickerName      = "ticker"
 	persistenceName = "persistence"
 	applyName       = "apply"

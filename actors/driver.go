@@ -77,6 +77,9 @@ func newDriver(c *core) *driver { return &driver{core: c, life: &life{epoch: las
 
 // Receive implements actor.Actor.
 func (d *driver) Receive(ctx actor.Context) {
+	if d.core.intercept != nil {
+		d.core.intercept(driverName, ctx.Message())
+	}
 	switch message := ctx.Message().(type) {
 	case driverMessage:
 		d.handle(ctx, message)
@@ -89,11 +92,11 @@ func (d *driver) Receive(ctx actor.Context) {
 	case *actor.Terminated:
 		d.childTerminated(ctx, message.Who)
 	case *actor.Restarting:
-		d.core.guarded("raft", d.restarting)
+		d.core.guarded(driverName, d.restarting)
 	case *actor.Stopping:
-		d.core.guarded("raft", d.stopping)
+		d.core.guarded(driverName, d.stopping)
 	case *actor.Stopped:
-		d.core.guarded("raft", d.core.stop)
+		d.core.guarded(driverName, d.core.stop)
 	}
 }
 

@@ -209,7 +209,7 @@ func (d *driver) failureComplete(ctx actor.Context) {
 	}
 	d.core.end(d.core.failure)
 	d.core.started.resolve(struct{}{}, d.core.failure)
-	d.core.guarded("raft", d.publishFailure)
+	d.core.guarded(driverName, d.publishFailure)
 	if d.core.closing { // it failed while it was shutting down
 		ctx.Stop(ctx.Self())
 	}

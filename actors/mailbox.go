@@ -66,6 +66,7 @@ type mailbox struct {
 	sinceClient int
 	asking      bool // the last client turn was a question
 	natural     naturalBatch
+	unfinished  any // the message that the actor panicked over
 	all         batch
 }
 
@@ -269,6 +270,7 @@ func (m *mailbox) deliver(limit int) {
 		if reason == nil {
 			reason = errGoexit
 		}
+		m.unfinished = message
 		if m.panicked != nil {
 			m.panicked(reason, debug.Stack())
 		}
@@ -370,10 +372,14 @@ func (m *mailbox) takeAll() any {
 	return &m.all
 }
 
-// drainControl takes everything that is left in the control lane. It is called by the actor itself, inside its
-// last turn.
+// drainControl takes everything that is left in the control lane, and first the message that the actor panicked
+// over, if it did. It is called by the actor itself, inside its last turn.
 func (m *mailbox) drainControl() []any {
 	var rest []any
+	if m.unfinished != nil {
+		rest = append(rest, m.unfinished)
+		m.unfinished = nil
+	}
 	for {
 		message, ok := m.control.pop(&m.mu)
 		if !ok {

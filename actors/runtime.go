@@ -25,8 +25,8 @@ type Runtime struct {
 	// Runtime with a Random belongs to one node. Nil: seeded by the operating system.
 	Random engine.Random
 
-	// intercept sees every message before the named child does, and may panic in its place. For tests.
-	intercept func(child string, message any)
+	// intercept sees every message before the named actor does, and may panic or block in its place. For tests.
+	intercept func(name string, message any)
 }
 
 // Clock is time as actors see it.
