@@ -12,7 +12,7 @@ modules := $(shell find . -name go.mod -not -path './tools/*' -not -path './.*/*
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## install every tool that is missing, into .tools/ where that is possible
@@ -46,6 +46,16 @@ bench: ## the benchmarks of each package, then SET against three processes
 	@$(setup) redis-cli
 	@go test -run '^$$' -bench . -benchmem ./...
 	@examples/kv/bench.sh
+
+.PHONY: bench-peers
+bench-peers: ## writes and latencies of yggr, etcd's raft and the disk's floor, side by side: about five minutes
+	@$(setup) go
+	@cd bench && go run ./cmd/benchpeers
+
+.PHONY: bench-peers-full
+bench-peers-full: ## the same with more peers, larger commands and the hops of one write: about twenty minutes
+	@$(setup) go
+	@cd bench && go run ./cmd/benchpeers -hops -systems yggr,etcd,etcd-sync,hashicorp,floor -size 16,1024 -seconds 3
 
 .PHONY: verify
 verify: ## check format, lint, generated code, modules and documents; writes nothing
