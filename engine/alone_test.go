@@ -73,6 +73,14 @@ func boundLog(t testing.TB, voters, learners int, terms ...Term) []Entry {
 
 func peer(id NodeID) Peer { return Peer{ID: id, Incarnation: 100 + Incarnation(id)} }
 
+// votedFor is the hard state of a node that gave its vote of the term; to nobody when id is zero.
+func votedFor(term Term, id NodeID) HardState {
+	if id == 0 {
+		return HardState{Term: term}
+	}
+	return HardState{Term: term, Vote: id, VoteIncarnation: peer(id).Incarnation}
+}
+
 // step gives one event and keeps a copy of what it led to.
 func (a *alone) step(event Event) []Action {
 	a.t.Helper()
@@ -184,7 +192,7 @@ func (a *alone) lead() []Action {
 	a.sync()
 	for _, id := range a.others() {
 		if a.role == Candidate {
-			a.receive(id, &RequestVoteResponse{Term: a.state.Term, Granted: true})
+			a.receive(id, &RequestVoteResponse{Candidate: 101, Term: a.state.Term, Granted: true})
 		}
 	}
 	require.Equal(a.t, Leader, a.Role())

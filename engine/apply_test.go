@@ -111,6 +111,10 @@ func TestInvalidRecoveredStates(t *testing.T) {
 	good := func() Recovered {
 		return Recovered{HardState: HardState{Term: 3}, Entries: append(boundLog(t, 3, 0), entriesOf(3, 2, 3)...)}
 	}
+	compacted := func() Recovered {
+		members := Membership{Members: []Member{{ID: 1, Incarnation: 101, Role: Voter}}}
+		return Recovered{HardState: HardState{Term: 3}, Base: Position{1, 9}, Membership: members, Commit: 9}
+	}
 	cases := map[string]func(*Recovered){
 		"a gap":                       func(r *Recovered) { r.Entries = slices.Delete(r.Entries, 2, 3) },
 		"a term that falls":           func(r *Recovered) { r.Entries[3].Term = 1 },
@@ -118,12 +122,15 @@ func TestInvalidRecoveredStates(t *testing.T) {
 		"an unknown kind":             func(r *Recovered) { r.Entries[3].Kind = 9 },
 		"a log beyond the term":       func(r *Recovered) { r.HardState.Term = 2 },
 		"commit beyond the log":       func(r *Recovered) { r.Commit = 5 },
-		"commit below the base":       func(r *Recovered) { *r = Recovered{HardState: HardState{Term: 3}, Base: Position{1, 9}, Commit: 8} },
+		"commit below the base":       func(r *Recovered) { *r = compacted(); r.Commit = 8 },
+		"no membership at the base":   func(r *Recovered) { *r = compacted(); r.Membership = Membership{} },
 		"a broken configuration":      func(r *Recovered) { r.Entries[1].Data = []byte{9} },
 		"a membership with no member": func(r *Recovered) { r.Membership.Members = []Member{{}} },
 	}
 	cfg := DefaultConfig(1)
 	cfg.Incarnation, cfg.Random = 101, newRandom(1)
+	_, err := New(cfg, compacted())
+	require.NoError(t, err)
 	for name, damage := range cases {
 		t.Run(name, func(t *testing.T) {
 			r := good()
@@ -132,7 +139,7 @@ func TestInvalidRecoveredStates(t *testing.T) {
 			require.ErrorIs(t, err, ErrInvalidRecovered)
 		})
 	}
-	_, err := New(cfg, good())
+	_, err = New(cfg, good())
 	require.NoError(t, err)
 	cfg.ID = 0
 	_, err = New(cfg, good())

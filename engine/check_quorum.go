@@ -27,7 +27,7 @@ func (e *Engine) beat() {
 
 // hearsQuorum reports whether a majority of the voters, this node included, answered within the minimum election
 // timeout. It is counted in ticks, and a late tick counts once: a leader that was paused gives the others the time
-// to answer before it gives up.
+// to answer before it gives up. A member that lost data counts here as little as elsewhere: nothing commits with it.
 func (e *Engine) hearsQuorum() bool {
 	voters, heard := 0, 0
 	if e.counts {
@@ -39,7 +39,7 @@ func (e *Engine) hearsQuorum() bool {
 		}
 		voters++
 		p.silence++
-		if p.silence <= e.cfg.ElectionTimeoutMinTicks {
+		if p.silence <= e.cfg.ElectionTimeoutMinTicks && p.state != dataLost {
 			heard++
 		}
 	}

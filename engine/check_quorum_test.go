@@ -34,7 +34,7 @@ func TestLeaderThatHearsNoMajorityStepsDown(t *testing.T) {
 	require.Equal(t, Leader, a.Role(), "the last answer is not an election timeout old")
 	a.tick(4)
 	require.Equal(t, Follower, a.Role())
-	require.Equal(t, HardState{Term: 2, Vote: 1}, a.state, "within its term, and its vote stays given")
+	require.Equal(t, votedFor(2, 1), a.state, "within its term, and its vote stays given")
 	require.Zero(t, a.Leader())
 	require.Equal(t, &Redirect{ID: 1}, a.propose("x")[0])
 	require.EqualValues(t, 1, a.Metrics().QuorumStepdowns)
@@ -56,6 +56,18 @@ func TestOnlyVotersInTheirIncarnationKeepALeader(t *testing.T) {
 			require.Equal(t, Follower, a.Role())
 		})
 	}
+}
+
+// TestMemberThatLostDataKeepsNoLeader: nothing can be committed with it.
+func TestMemberThatLostDataKeepsNoLeader(t *testing.T) {
+	a := leading(t, nil)
+	a.sync()
+	a.accept(2, 3)
+	a.answerHeartbeats(3, peer(2))
+	lost := a.receive(2, &AppendEntriesResponse{Term: 2, Number: a.sendNumber, Conflict: Position{Index: 2}})
+	require.Len(t, pick[*PeerLostData](lost), 1)
+	a.answerHeartbeats(12, peer(2))
+	require.Equal(t, Follower, a.Role())
 }
 
 func TestSoleVoterNeedsNobody(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/engine/scenario"
@@ -19,15 +20,19 @@ type chaos struct {
 	faults  faults
 	size    int
 	wiped   map[engine.NodeID]bool // came back with an empty disk: they never count again
+	early   bool                   // faults begin before the founders are bound
+	stuck   bool                   // a disk was wiped so early that the others need not be able to go on
 	stalled map[engine.NodeID]bool // disks that take no write at all for a while
 	terms   map[engine.Term]bool   // that had a leader
+	held    []heldMessage
+	now     int // rounds so far
 	probes  int
 	tally   tally
 }
 
 // faults are probabilities: the first group for each message, the others for each node or cluster and round.
 type faults struct {
-	deliver, drop, duplicate, reorder float64
+	deliver, drop, duplicate, reorder, hold float64
 
 	lateTick, propose               float64
 	sync, confirm, stallDisk, apply float64
@@ -38,7 +43,7 @@ type faults struct {
 
 // tally counts what happened, to show that a sweep was not vacuous.
 type tally struct {
-	leaders, accepted, refused, applied, crashes, wipes, partitions, messages int
+	leaders, accepted, refused, applied, crashes, wipes, earlyWipes, partitions, messages, held int
 }
 
 func (t *tally) add(other tally) {
@@ -50,6 +55,8 @@ func (t *tally) add(other tally) {
 	t.wipes += other.wipes
 	t.partitions += other.partitions
 	t.messages += other.messages
+	t.held += other.held
+	t.earlyWipes += other.earlyWipes
 }
 
 const (
@@ -82,7 +89,7 @@ func (c *chaos) sometimes(limit float64) float64 {
 
 func (c *chaos) drawFaults() faults {
 	return faults{
-		deliver: 0.5 + c.random.Float64()/2, drop: c.sometimes(0.3), duplicate: c.sometimes(0.2), reorder: c.sometimes(1),
+		deliver: 0.5 + c.random.Float64()/2, drop: c.sometimes(0.3), duplicate: c.sometimes(0.2), reorder: c.sometimes(1), hold: c.sometimes(0.1),
 		lateTick: c.sometimes(0.5), propose: c.random.Float64(),
 		sync: 0.3 + 0.7*c.random.Float64(), confirm: 0.2 + 0.8*c.random.Float64(), stallDisk: c.sometimes(0.03), apply: 0.3 + 0.7*c.random.Float64(),
 		crash: c.sometimes(0.02), restart: 0.05 + 0.2*c.random.Float64(), wipe: c.sometimes(0.01),
@@ -137,10 +144,9 @@ func (c *chaos) play() error {
 		return err
 	}
 	c.cluster.MeetAll()
-	// Some clusters suffer from birth on. A founder that loses its disk before a leader has bound it cannot be
-	// told from one that never had anything, so disks are wiped only after a calm beginning.
+	// Some clusters suffer from birth on.
 	if c.random.IntN(4) == 0 {
-		c.faults.wipe = 0
+		c.early = true
 	} else if err := c.calmUntil("every founder is bound", calmBudget, c.bound); err != nil {
 		return err
 	}
@@ -158,7 +164,9 @@ func (c *chaos) play() error {
 
 // round is one tick of the cluster, with whatever goes wrong meanwhile.
 func (c *chaos) round() error {
+	c.now++
 	c.cluster.Advance(tick)
+	c.releaseHeld()
 	c.breakNetwork()
 	for _, id := range c.cluster.IDs() {
 		if err := c.nodeRound(id); err != nil {
@@ -272,14 +280,13 @@ func (c *chaos) propose(id engine.NodeID) {
 }
 
 func (c *chaos) maybeCrash(id engine.NodeID) error {
-	wipe := c.mayWipe(id) && c.happens(c.faults.wipe)
+	wipe := c.happens(c.faults.wipe) && c.mayWipe(id)
 	if !wipe && !c.happens(c.faults.crash) || !c.cluster.Running(id) {
 		return nil
 	}
 	c.crash(id)
 	if wipe {
-		c.tally.wipes++
-		c.wiped[id] = true
+		c.countWipe(id)
 		return c.cluster.Wipe(id, c.random.IntN(2) == 0)
 	}
 	return nil
@@ -293,7 +300,50 @@ func (c *chaos) crash(id engine.NodeID) {
 	}
 }
 
-// mayWipe keeps a majority of voters with their first disk: without one no protocol can go on.
+// mayWipe keeps a majority of voters with their first disk: without one no protocol can go on. It also keeps the rule
+// of R15: a founder that loses its disk cannot be told from one that never had anything, before a majority of the
+// others holds the committed entry that binds it.
 func (c *chaos) mayWipe(id engine.NodeID) bool {
-	return c.wiped[id] || len(c.wiped) < (c.size-1)/2
+	return c.wiped[id] || len(c.wiped) < (c.size-1)/2 && c.holders(id, id) > c.size/2
+}
+
+func (c *chaos) countWipe(id engine.NodeID) {
+	c.tally.wipes++
+	if c.early && !c.wiped[id] {
+		c.tally.earlyWipes++
+		c.stuck = c.stuck || c.holders(id, c.cluster.IDs()...) <= c.size/2
+	}
+	c.wiped[id] = true
+}
+
+// holders counts the nodes with their first disk, other than the one named first, that know it to be committed that
+// the others named are bound.
+func (c *chaos) holders(besides engine.NodeID, bound ...engine.NodeID) int {
+	count := 0
+	for _, id := range c.cluster.IDs() {
+		membership := c.appliedMembership(id)
+		if id == besides || c.wiped[id] {
+			continue
+		}
+		if !slices.ContainsFunc(bound, func(id engine.NodeID) bool {
+			member, _ := membership.Lookup(id)
+			return member.Incarnation == 0
+		}) {
+			count++
+		}
+	}
+	return count
+}
+
+// appliedMembership returns the newest membership that a node's machine was given in this life.
+func (c *chaos) appliedMembership(id engine.NodeID) engine.Membership {
+	for _, entry := range slices.Backward(c.cluster.Applied(id)) {
+		if entry.Kind == engine.EntryConfiguration {
+			configuration, err := engine.DecodeConfiguration(entry.Data)
+			if err == nil {
+				return configuration.Membership
+			}
+		}
+	}
+	return engine.Membership{}
 }

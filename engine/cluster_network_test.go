@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/yggr-go/yggr/engine"
 )
@@ -35,8 +36,29 @@ func (c *chaos) split() {
 	}
 }
 
-// deliverSome gives every message that is on its way now one chance to arrive, to get lost, to be repeated or
-// to be overtaken.
+// heldMessage is one that the network delays for so long that terms and lives pass meanwhile.
+type heldMessage struct {
+	until   int // round
+	release func()
+}
+
+func (c *chaos) hold(position int) {
+	c.tally.held++
+	c.held = append(c.held, heldMessage{until: c.now + 5 + c.random.IntN(150), release: c.cluster.HoldAt(position)})
+}
+
+func (c *chaos) releaseHeld() {
+	c.held = slices.DeleteFunc(c.held, func(h heldMessage) bool {
+		if h.until > c.now {
+			return false
+		}
+		h.release()
+		return true
+	})
+}
+
+// deliverSome gives every message that is on its way now one chance to arrive, to get lost, to be repeated, to be
+// overtaken or to be held back.
 func (c *chaos) deliverSome() {
 	for position, pending := 0, c.cluster.InFlight(); pending > 0 && position < c.cluster.InFlight(); pending-- {
 		chosen := position
@@ -45,6 +67,8 @@ func (c *chaos) deliverSome() {
 		}
 		c.tally.messages++
 		switch {
+		case c.happens(c.faults.hold):
+			c.hold(chosen)
 		case c.happens(c.faults.drop):
 			c.cluster.DropAt(chosen)
 		case c.happens(c.faults.duplicate):
@@ -70,6 +94,12 @@ func (c *chaos) mend() error {
 		}
 		c.cluster.ResumeDisk(id)
 		c.cluster.ResumeApply(id)
+	}
+	for _, h := range c.held {
+		h.release()
+	}
+	if c.stuck {
+		return c.calmUntil("nothing is promised", calmBudget, c.lasted(calmBudget/2))
 	}
 	if err := c.calmUntil("a leader", calmBudget, func() bool { return c.leader() != 0 }); err != nil {
 		return err
@@ -108,6 +138,14 @@ func (c *chaos) calmUntil(what string, budget int, reached func() bool) error {
 		}
 	}
 	return fmt.Errorf("liveness: not within %d ticks without a fault: %s", budget, what)
+}
+
+// lasted returns a condition that holds after so many rounds.
+func (c *chaos) lasted(rounds int) func() bool {
+	return func() bool {
+		rounds--
+		return rounds < 0
+	}
 }
 
 // counting returns the nodes with the disk that they were founded with.

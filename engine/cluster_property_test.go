@@ -16,7 +16,7 @@ var (
 )
 
 // TestRandomCluster lives through random histories of clusters of 1, 2, 3 and 5 nodes: messages get lost,
-// repeated and reordered, links break in one or both directions, disks and state machines answer late or not
+// repeated, reordered and held back for many rounds, links break in one or both directions, disks and state machines answer late or not
 // for a while, nodes crash with a random part of their writes and come back, some with an empty disk. After
 // every step the invariants of the engines and the checkers of sim/check hold; in the end everything is mended
 // and the cluster must elect a leader and apply a command everywhere.
@@ -42,6 +42,7 @@ func TestRandomCluster(t *testing.T) {
 		require.Positive(t, total.crashes)
 		require.Positive(t, total.wipes)
 		require.Positive(t, total.partitions)
+		require.Positive(t, total.held)
 		require.Greater(t, total.applied, total.accepted)
 	}
 }

@@ -59,7 +59,7 @@ func TestNamesInTraces(t *testing.T) {
 
 func TestMessagesTellTheirTerm(t *testing.T) {
 	for _, m := range []Message{
-		&RequestPreVote{Term: 4}, &RequestPreVoteResponse{Term: 4}, &RequestVote{Term: 4}, &RequestVoteResponse{Term: 4},
+		&RequestPreVote{Term: 4}, &RequestPreVoteResponse{Term: 4}, &RequestVote{Term: 4}, &RequestVoteResponse{Candidate: 101, Term: 4},
 		&AppendEntries{Term: 4}, &AppendEntriesResponse{Term: 4}, &Heartbeat{Term: 4}, &HeartbeatResponse{Term: 4}, &TimeoutNow{Term: 4},
 	} {
 		require.Equal(t, Term(4), m.MessageTerm(), "%T", m)

@@ -58,6 +58,7 @@
 //
 //	engine.go     the state, and Step: which event goes where
 //	election.go   timers, who may campaign, who may vote, how votes are counted (§3.4, §9.6, §4.2.3)
+//	check_quorum.go when a leader gives up (§6.2)
 //	role.go       follower, pre-candidate, candidate, leader (§3.3)
 //	receive.go    messages; recv_*.go has one file for each kind of them
 //	log.go        the log and the configurations in it (§3.5, §4.1)

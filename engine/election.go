@@ -1,6 +1,9 @@
 package engine
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // election is the timer that starts campaigns (dissertation §3.4). It counts ticks.
 type election struct {
@@ -139,15 +142,14 @@ func (e *Engine) mayGrant() bool {
 // startBallot forgets the votes of an earlier campaign.
 func (e *Engine) startBallot() { e.ballot = e.ballot[:0] }
 
-// castBallot counts the answer of one voter and reports how the campaign stands. Only the first answer of each
-// counts.
+// castBallot counts the answer of one voter and reports how the campaign stands. A vote that was granted stays
+// granted; a refusal may have answered an older request and gives way to it.
 func (e *Engine) castBallot(id NodeID, granted bool) outcome {
-	known := false
-	for _, v := range e.ballot {
-		known = known || v.id == id
-	}
-	if !known {
+	i := slices.IndexFunc(e.ballot, func(v vote) bool { return v.id == id })
+	if i < 0 {
 		e.ballot = append(e.ballot, vote{id: id, granted: granted})
+	} else if granted {
+		e.ballot[i].granted = true
 	}
 	return e.outcome()
 }

@@ -29,7 +29,7 @@ type Engine struct {
 	timer election
 
 	// Of a pre-candidate or candidate.
-	round   SendNumber // of pre-votes; rises for ever
+	round   SendNumber // of pre-votes; rises for ever, from the clock of its start on, so that an earlier life's answers do not count
 	ballot  []vote
 	voteSeq Seq // the write that makes our own vote durable
 
@@ -37,8 +37,7 @@ type Engine struct {
 	followers   []*progress // ascending by id
 	counts      bool        // whether this node counts itself: it is a voter
 	sendNumber  SendNumber
-	roundStart  SendNumber // the send number before the last heartbeat round
-	commitMoved bool       // in this Step
+	commitMoved bool // in this Step
 	shared      sharedAppend
 	matches     []Index // scratch for commitment
 
@@ -55,7 +54,10 @@ func New(cfg Config, recovered Recovered) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, now: recovered.Now, tracing: cfg.Tracer != nil, met: make(map[NodeID]Incarnation)}
+	e := &Engine{
+		cfg: cfg, now: recovered.Now, round: SendNumber(recovered.Now),
+		tracing: cfg.Tracer != nil, met: make(map[NodeID]Incarnation),
+	}
 	if err := e.recover(recovered); err != nil {
 		return nil, err
 	}
@@ -136,6 +138,9 @@ func (e *Engine) Status() Status {
 
 // Metrics returns the counters.
 func (e *Engine) Metrics() Metrics { return e.metrics }
+
+// Commit returns the commit index, for hosts that store it beside other writes.
+func (e *Engine) Commit() Index { return e.commit }
 
 // Role returns the current role.
 func (e *Engine) Role() Role { return e.role }

@@ -64,7 +64,7 @@ func (e *Engine) checkIndexes() {
 func (e *Engine) checkPromise() {
 	e.must(e.state == e.saved, "term and vote are on their way to the disk")
 	if e.role == Candidate || e.role == Leader {
-		e.must(e.state.Vote == e.cfg.ID, "who campaigns or leads voted for itself")
+		e.must(e.state.voted() == Peer{ID: e.cfg.ID, Incarnation: e.cfg.Incarnation}, "who campaigns or leads voted for itself")
 	}
 	if e.role == Leader {
 		e.must(e.disk.confirmed >= e.voteSeq, "a leader's term and vote are durable")

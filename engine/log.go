@@ -91,10 +91,11 @@ func (l *log) reserve(n int) {
 	}
 }
 
-// truncate removes first and everything behind it, configurations included. The rest moves to a new array.
+// truncate removes first and everything behind it, configurations included. The rest moves to a new array, as roomy
+// as the old one, since what was removed is about to be replaced.
 func (l *log) truncate(first Index) {
 	keep := l.entries[:first-l.base.Index-1]
-	l.entries = slices.Clone(keep)
+	l.entries = append(make([]Entry, 0, cap(l.entries)), keep...)
 	for n := len(l.configurations); n > 0 && l.configurations[n-1].index >= first; n-- {
 		l.configurations = l.configurations[:n-1]
 	}

@@ -159,6 +159,16 @@ func TestTruncationRollsConfigurationsBack(t *testing.T) {
 	require.Empty(t, l.previousConfiguration().Membership.Members)
 }
 
+func TestTruncationLeavesRoom(t *testing.T) {
+	l := logOf(Position{}, 1, 1, 2, 2, 3)
+	room := cap(l.entries)
+	l.truncate(4)
+	kept := &l.entries[0]
+	require.Equal(t, room, cap(l.entries))
+	l.append(entriesOf(4, 4, 4)...)
+	require.Same(t, kept, &l.entries[0], "what replaces the removed entries moves nothing again")
+}
+
 func TestNamedSince(t *testing.T) {
 	named := func(index Index, incarnation Incarnation) configurationAt {
 		m := Membership{Members: []Member{{ID: 1, Incarnation: incarnation, Role: Voter}}}

@@ -36,10 +36,12 @@ type RequestVote struct {
 	Transfer bool     // the leader asked for this election (TimeoutNow): stickiness lets it through
 }
 
-// RequestVoteResponse answers [RequestVote].
+// RequestVoteResponse answers [RequestVote]. It names the life of the candidate that asked: a vote that was given to
+// a node before it lost its disk is none for the node that came back.
 type RequestVoteResponse struct {
-	Term    Term
-	Granted bool
+	Term      Term
+	Granted   bool
+	Candidate Incarnation
 }
 
 // AppendEntries carries entries from the leader of Term (dissertation §3.5).
@@ -57,7 +59,7 @@ type AppendEntries struct {
 // not by entries (dissertation §3.5).
 type AppendEntriesResponse struct {
 	Term     Term
-	Number   SendNumber // of the request
+	Number   SendNumber // of the request; zero when that was not of the leader of Term
 	Accepted bool
 	Match    Index    // accepted: everything up to here is durable and equal to the leader's log
 	Conflict Position // rejected: the term of the follower's entry at Prev.Index and its first index; term zero: the log is shorter, and Index is where it ends, plus one
@@ -74,7 +76,7 @@ type Heartbeat struct {
 // HeartbeatResponse answers [Heartbeat] at once, whatever the follower's disk does. It says nothing of the log.
 type HeartbeatResponse struct {
 	Term   Term
-	Number SendNumber // of the request
+	Number SendNumber // of the request; zero when that was not of the leader of Term
 }
 
 // TimeoutNow asks the receiver to campaign at once (dissertation §3.10).

@@ -16,7 +16,7 @@ func Test3_3_LaterTermIsAdopted(t *testing.T) {
 		"request for a vote": &RequestVote{Term: 5, Last: Position{Term: 4, Index: 9}, Transfer: true},
 		"append":             &AppendEntries{Term: 5, Number: 1, Prev: Position{Term: 1, Index: 2}},
 		"heartbeat":          &Heartbeat{Term: 5, Number: 1},
-		"refused vote":       &RequestVoteResponse{Term: 5},
+		"refused vote":       &RequestVoteResponse{Candidate: 101, Term: 5},
 		"refused pre-vote":   &RequestPreVoteResponse{Term: 5},
 		"rejected append":    &AppendEntriesResponse{Term: 5},
 		"heartbeat answer":   &HeartbeatResponse{Term: 5},
@@ -46,9 +46,10 @@ func Test3_3_RequestsOfAnOlderTermAreAnsweredWithOurs(t *testing.T) {
 	a := newAlone(t, aloneOptions{voters: 3, state: HardState{Term: 3}})
 	require.Equal(t, Term(3), one[*RequestVoteResponse](t, a.receive(2, &RequestVote{Term: 2}), 2).Term)
 	require.Equal(t, Term(3), one[*RequestPreVoteResponse](t, a.receive(2, &RequestPreVote{Term: 2}), 2).Term)
-	require.Equal(t, Term(3), one[*HeartbeatResponse](t, a.receive(2, &Heartbeat{Term: 2, Number: 9}), 2).Term)
+	beat := one[*HeartbeatResponse](t, a.receive(2, &Heartbeat{Term: 2, Number: 9}), 2)
+	require.Equal(t, HeartbeatResponse{Term: 3}, *beat, "the number is one of term 2")
 	rejection := one[*AppendEntriesResponse](t, a.receive(2, &AppendEntries{Term: 2, Number: 8}), 2)
-	require.Equal(t, AppendEntriesResponse{Term: 3, Number: 8}, *rejection)
+	require.Equal(t, AppendEntriesResponse{Term: 3}, *rejection)
 	require.Zero(t, a.Leader(), "nobody leads an older term")
 }
 
@@ -57,7 +58,7 @@ func Test3_3_AnswersOfAnOlderTermAreIgnored(t *testing.T) {
 	a.lead()
 	before := a.Status()
 	for _, m := range []Message{
-		&RequestVoteResponse{Term: 3, Granted: true},
+		&RequestVoteResponse{Candidate: 101, Term: 3, Granted: true},
 		&AppendEntriesResponse{Term: 3, Number: a.sendNumber, Accepted: true, Match: 3},
 		&HeartbeatResponse{Term: 3, Number: a.sendNumber},
 	} {
@@ -77,7 +78,7 @@ func Test3_4_NodesStartAsFollowers(t *testing.T) {
 func Test3_4_CandidateVotesForItselfAndAsksAllVoters(t *testing.T) {
 	a := newAlone(t, aloneOptions{voters: 3, learners: 1, state: HardState{Term: 3}, terms: []Term{2, 3}})
 	actions := a.campaign()
-	require.Equal(t, HardState{Term: 4, Vote: 1}, pick[*PersistHardState](actions)[0].State)
+	require.Equal(t, votedFor(4, 1), pick[*PersistHardState](actions)[0].State)
 	for _, id := range []NodeID{2, 3} {
 		require.Equal(t, RequestVote{Term: 4, Last: Position{Term: 3, Index: 4}}, *one[*RequestVote](t, actions, id))
 	}
@@ -93,11 +94,11 @@ func Test3_4_MajorityElects(t *testing.T) {
 		a.campaign()
 		a.sync()
 		for i := range c.refusals {
-			a.receive(NodeID(2+i), &RequestVoteResponse{Term: 2})
+			a.receive(NodeID(2+i), &RequestVoteResponse{Candidate: 101, Term: 2})
 		}
 		for i := range c.grants {
 			require.Equal(t, Candidate, a.Role(), "%+v, before grant %d", c, i)
-			grant := &RequestVoteResponse{Term: 2, Granted: true}
+			grant := &RequestVoteResponse{Candidate: 101, Term: 2, Granted: true}
 			a.receive(NodeID(2+c.refusals+i), grant)
 			a.receive(NodeID(2+c.refusals+i), grant)
 		}
@@ -108,9 +109,9 @@ func Test3_4_MajorityElects(t *testing.T) {
 func Test3_4_MajorityOfRefusalsEndsTheCampaign(t *testing.T) {
 	a := newAlone(t, aloneOptions{voters: 3, state: HardState{Term: 1}})
 	a.campaign()
-	a.receive(2, &RequestVoteResponse{Term: 2})
+	a.receive(2, &RequestVoteResponse{Candidate: 101, Term: 2})
 	require.Equal(t, Candidate, a.Role())
-	a.receive(3, &RequestVoteResponse{Term: 2})
+	a.receive(3, &RequestVoteResponse{Candidate: 101, Term: 2})
 	require.Equal(t, Follower, a.Role())
 	require.Equal(t, NodeID(1), a.Status().Vote, "the vote of the term stays")
 }
@@ -121,11 +122,69 @@ func Test3_4_OneVoteATerm(t *testing.T) {
 		granted         bool
 	}{{0, 2, true}, {0, 3, true}, {2, 2, true}, {3, 3, true}, {2, 3, false}, {3, 2, false}}
 	for _, c := range cases {
-		a := newAlone(t, aloneOptions{voters: 3, state: HardState{Term: 4, Vote: c.vote}})
+		a := newAlone(t, aloneOptions{voters: 3, state: votedFor(4, c.vote)})
 		a.clock += Instant(a.electionTimeoutMin())
 		actions := a.receive(c.candidate, &RequestVote{Term: 4, Last: Position{Term: 4, Index: 9}})
 		require.Equal(t, c.granted, one[*RequestVoteResponse](t, actions, c.candidate).Granted, "%+v", c)
 	}
+}
+
+// A founder that won a term, lost its disk and was founded again could win the same term a second time.
+func Test3_4_VoteGoesToOneIncarnation(t *testing.T) {
+	founders := boundLog(t, 3, 0)[:1]
+	first, again := peer(2), Peer{ID: 2, Incarnation: 999}
+	a := newAlone(t, aloneOptions{raw: &Recovered{HardState: HardState{Term: 1}, Entries: founders}})
+	a.clock += Instant(a.electionTimeoutMin())
+	ask := func(from Peer) bool {
+		request := &RequestVote{Term: 2, Last: Position{Term: 1, Index: 1}}
+		return one[*RequestVoteResponse](t, a.step(&Incoming{Now: a.clock, From: from, Message: request}), 2).Granted
+	}
+	require.True(t, ask(first))
+	require.False(t, ask(again))
+	require.True(t, ask(first), "whom it went to may ask again")
+	require.Equal(t, votedFor(2, 2), a.state)
+
+	restarted := newAlone(t, aloneOptions{raw: &Recovered{HardState: a.state, Entries: founders}})
+	restarted.clock += Instant(restarted.electionTimeoutMin())
+	a = restarted
+	require.False(t, ask(again), "and it is remembered")
+	require.True(t, ask(first))
+}
+
+// A grant that was on its way when the candidate lost its disk is none for the node that came back under its id.
+func Test3_4_GrantForAnEarlierLifeDoesNotCount(t *testing.T) {
+	a := newAlone(t, aloneOptions{voters: 3, state: HardState{Term: 1}})
+	a.campaign()
+	a.sync()
+	a.receive(2, &RequestVoteResponse{Candidate: 999, Term: 2, Granted: true})
+	require.Equal(t, Candidate, a.Role())
+	granted := &RequestVoteResponse{Candidate: 101, Term: 2, Granted: true}
+	a.receive(2, granted)
+	require.Equal(t, Leader, a.Role())
+
+	b := newAlone(t, aloneOptions{voters: 3, state: HardState{Term: 1}})
+	b.clock += Instant(b.electionTimeoutMin())
+	actions := b.receive(2, &RequestVote{Term: 2, Last: Position{Term: 9, Index: 9}})
+	require.Equal(t, peer(2).Incarnation, one[*RequestVoteResponse](t, actions, 2).Candidate)
+}
+
+// A delayed request of an earlier term can be refused in the term of the campaign, before its own request is granted.
+func Test3_4_GrantOverridesAnEarlierRefusal(t *testing.T) {
+	a := newAlone(t, aloneOptions{voters: 3, state: HardState{Term: 1}})
+	a.campaign()
+	a.sync()
+	a.receive(2, &RequestVoteResponse{Candidate: 101, Term: 2})
+	require.Equal(t, Candidate, a.Role())
+	a.receive(2, &RequestVoteResponse{Candidate: 101, Term: 2, Granted: true})
+	require.Equal(t, Leader, a.Role())
+
+	b := newAlone(t, aloneOptions{voters: 5, state: HardState{Term: 1}})
+	b.campaign()
+	b.sync()
+	b.receive(2, &RequestVoteResponse{Candidate: 101, Term: 2, Granted: true})
+	b.receive(2, &RequestVoteResponse{Candidate: 101, Term: 2})
+	b.receive(3, &RequestVoteResponse{Candidate: 101, Term: 2, Granted: true})
+	require.Equal(t, Leader, b.Role(), "a refusal takes no vote back")
 }
 
 func Test3_4_CandidateFollowsTheLeaderOfItsTerm(t *testing.T) {
@@ -443,7 +502,7 @@ func Test3_8_VoteIsDurableBeforeItLeaves(t *testing.T) {
 	a.clock += Instant(a.electionTimeoutMin())
 	actions := a.receive(2, &RequestVote{Term: 4, Last: Position{Term: 1, Index: 2}})
 	require.Len(t, actions, 2)
-	require.Equal(t, HardState{Term: 4, Vote: 2}, actions[0].(*PersistHardState).State, "first the write")
+	require.Equal(t, votedFor(4, 2), actions[0].(*PersistHardState).State, "first the write")
 	require.True(t, actions[1].(*Send).Wait, "then the vote, after it")
 	again := a.receive(2, &RequestVote{Term: 4, Last: Position{Term: 1, Index: 2}})
 	require.True(t, waits(t, again, 2), "a repeated vote waits as well: its write may still be under way")
@@ -462,7 +521,7 @@ func Test3_8_CandidateCountsItsOwnVoteWhenDurable(t *testing.T) {
 		a := newAlone(t, aloneOptions{voters: 5, state: HardState{Term: 1}})
 		a.campaign()
 		for _, id := range a.others() {
-			a.receive(id, &RequestVoteResponse{Term: 2, Granted: true})
+			a.receive(id, &RequestVoteResponse{Candidate: 101, Term: 2, Granted: true})
 		}
 		require.Equal(t, Candidate, a.Role(), "four votes, and yet its own is not on disk")
 		a.sync()
@@ -526,10 +585,10 @@ func Test4_2_1_LearnersDoNotCount(t *testing.T) {
 	a := newAlone(t, aloneOptions{voters: 3, learners: 2, state: HardState{Term: 1}})
 	a.campaign()
 	a.sync()
-	a.receive(4, &RequestVoteResponse{Term: 2, Granted: true})
-	a.receive(5, &RequestVoteResponse{Term: 2, Granted: true})
+	a.receive(4, &RequestVoteResponse{Candidate: 101, Term: 2, Granted: true})
+	a.receive(5, &RequestVoteResponse{Candidate: 101, Term: 2, Granted: true})
 	require.Equal(t, Candidate, a.Role(), "not in elections")
-	a.receive(2, &RequestVoteResponse{Term: 2, Granted: true})
+	a.receive(2, &RequestVoteResponse{Candidate: 101, Term: 2, Granted: true})
 	require.Equal(t, Leader, a.Role())
 	a.sync()
 	a.accept(4, 3)
@@ -600,7 +659,17 @@ func Test9_6_PreVoteComesFirstAndChangesNothing(t *testing.T) {
 
 	actions := a.receive(2, &RequestPreVoteResponse{Term: 4, Round: 1, Granted: true})
 	require.Equal(t, Candidate, a.Role())
-	require.Equal(t, HardState{Term: 4, Vote: 1}, pick[*PersistHardState](actions)[0].State)
+	require.Equal(t, votedFor(4, 1), pick[*PersistHardState](actions)[0].State)
+}
+
+func Test9_6_RoundsOfTwoLivesDiffer(t *testing.T) {
+	round := func(now Instant) SendNumber {
+		a := newAlone(t, aloneOptions{raw: &Recovered{Now: now, HardState: HardState{Term: 1}, Entries: boundLog(t, 3, 0)}})
+		a.clock = now
+		a.awaitCampaign()
+		return one[*RequestPreVote](t, a.last, 2).Round
+	}
+	require.Greater(t, round(2_000_000_000), round(1_000_000_000)+1000, "an answer to the earlier life does not count in the later one")
 }
 
 func Test9_6_AnsweringAPreVoteChangesNothing(t *testing.T) {

@@ -33,11 +33,13 @@ type progress struct {
 
 	inflight      queue[inflightAppend]
 	inflightBytes int
+	full          bool // what comes next did not fit, and nothing has left the window since
 
 	matchNumber  SendNumber // messages above it were sent after match was known
 	rewindNumber SendNumber // messages up to it were sent before the last rewind: their rejections are stale
 	sentNumber   SendNumber // of the last message
 	probe        probeAppend
+	roundNumber  SendNumber // of the oldest heartbeat round whose answer is awaited; zero when none
 	commitNumber SendNumber // of the unanswered heartbeat that carries a commit index; zero when none
 	commitTold   Index      // the highest commit index that a message to this member carried, as it will cap it
 }
@@ -90,7 +92,7 @@ func (p *progress) acknowledge(match Index, now SendNumber) {
 	if match > p.match {
 		p.match, p.matchNumber = match, now
 	}
-	p.next = max(p.next, p.match+1)
+	p.next, p.full = max(p.next, p.match+1), false
 	for p.inflight.len() > 0 && p.inflight.front().last <= p.match {
 		p.inflightBytes -= p.inflight.front().bytes
 		p.inflight.pop()
@@ -111,7 +113,7 @@ func (p *progress) replicate() {
 
 func (p *progress) forgetInflight() {
 	p.inflight.clear()
-	p.inflightBytes = 0
+	p.inflightBytes, p.full = 0, false
 	p.probe = probeAppend{}
 }
 

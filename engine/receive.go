@@ -21,13 +21,13 @@ func (e *Engine) receive(from Peer, message Message) {
 	case *AppendEntries:
 		e.recvAppendEntries(from, m)
 	case *AppendEntriesResponse:
-		if e.currentAnswer(m.Term) {
+		if e.currentAnswer(m.Term) && m.Number != 0 {
 			e.recvAppendEntriesResponse(from, m)
 		}
 	case *Heartbeat:
 		e.recvHeartbeat(from, m)
 	case *HeartbeatResponse:
-		if e.currentAnswer(m.Term) {
+		if e.currentAnswer(m.Term) && m.Number != 0 {
 			e.recvHeartbeatResponse(from, m)
 		}
 	case *TimeoutNow:
@@ -46,7 +46,8 @@ func (e *Engine) currentAnswer(term Term) bool {
 }
 
 // acceptLeader takes a request of the leader of the given term and reports whether that is the current one, in
-// which case it was heard. An older one is to be answered with our term.
+// which case it was heard. Any other is to be answered with our term: of an older one, and of a stranger that speaks
+// for a term that we lead ourselves. Only a member can have won that too, which would prove that a vote was lost.
 func (e *Engine) acceptLeader(from Peer, term Term) bool {
 	if term < e.state.Term || term == 0 {
 		return false
@@ -55,6 +56,9 @@ func (e *Engine) acceptLeader(from Peer, term Term) bool {
 		e.adoptTerm(term)
 	}
 	if e.role == Leader {
+		if _, found := e.Membership().Lookup(from.ID); !found {
+			return false
+		}
 		e.stop(&TwoLeadersError{Node: e.cfg.ID, Other: from, Term: term})
 		return true
 	}

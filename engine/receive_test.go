@@ -30,6 +30,7 @@ func TestJoinerNeitherCampaignsNorVotes(t *testing.T) {
 	joiner.tick(100)
 	require.Equal(t, Follower, joiner.Role())
 	require.Zero(t, joiner.Term())
+	require.Empty(t, joiner.receive(2, &RequestPreVote{Term: 3, Last: Position{Term: 2, Index: 9}}), "it has no term to answer with")
 	require.False(t, one[*RequestVoteResponse](t, joiner.receive(2, &RequestVote{Term: 3, Last: Position{Term: 2, Index: 9}}), 2).Granted)
 	require.False(t, one[*RequestPreVoteResponse](t, joiner.receive(2, &RequestPreVote{Term: 4, Last: Position{Term: 2, Index: 9}}), 2).Granted)
 }
@@ -67,9 +68,8 @@ func TestContradictingACommittedEntryStopsTheNode(t *testing.T) {
 
 func TestTwoLeadersInOneTermStopTheNode(t *testing.T) {
 	for name, m := range map[string]Message{
-		"append":      &AppendEntries{Term: 2, Number: 1, Prev: Position{Term: 1, Index: 2}},
-		"heartbeat":   &Heartbeat{Term: 2, Number: 1},
-		"timeout now": &TimeoutNow{Term: 2, Number: 1},
+		"append":    &AppendEntries{Term: 2, Number: 1, Prev: Position{Term: 1, Index: 2}},
+		"heartbeat": &Heartbeat{Term: 2, Number: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := leading(t, nil)
@@ -79,6 +79,44 @@ func TestTwoLeadersInOneTermStopTheNode(t *testing.T) {
 			require.Contains(t, fatal[0].Err.Error(), "n1 and n3@0000000000000067 in term 2")
 		})
 	}
+}
+
+// TestLeaderIsNotStoppedByStrangers: only a member can have won the term, and a request to campaign claims nothing.
+func TestLeaderIsNotStoppedByStrangers(t *testing.T) {
+	a := leading(t, nil)
+	rejection := one[*AppendEntriesResponse](t, a.receive(9, &AppendEntries{Term: 2, Number: 1, Prev: Position{Term: 1, Index: 2}}), 9)
+	require.Equal(t, AppendEntriesResponse{Term: 2}, *rejection)
+	require.Contains(t, a.lines[len(a.lines)-1], "it is no member, and we lead term 2")
+	require.Equal(t, HeartbeatResponse{Term: 2}, *one[*HeartbeatResponse](t, a.receive(9, &Heartbeat{Term: 2, Number: 1}), 9))
+	require.Empty(t, a.receive(9, &TimeoutNow{Term: 2, Number: 1}))
+	require.Empty(t, a.receive(3, &TimeoutNow{Term: 2, Number: 1}))
+	require.Equal(t, Leader, a.Role())
+}
+
+// TestAnswersToAnEarlierTermMoveNothing: n1 leads again and numbers from 1; what its followers say to what it sent
+// before has a number of neither.
+func TestAnswersToAnEarlierTermMoveNothing(t *testing.T) {
+	f := newAlone(t, aloneOptions{voters: 3, state: HardState{Term: 4}})
+	delayed := &AppendEntries{Term: 3, Number: 2, Prev: Position{Term: 1, Index: 2}}
+	refused := one[*AppendEntriesResponse](t, f.receive(2, delayed), 2)
+	require.Equal(t, AppendEntriesResponse{Term: 4}, *refused)
+
+	a := newAlone(t, aloneOptions{voters: 3, state: HardState{Term: 3}})
+	a.lead()
+	a.sync()
+	a.accept(2, 3)
+	a.accept(3, 3)
+	a.answerHeartbeats(3, peer(2), peer(3))
+	before := a.Status()
+	require.Empty(t, a.receive(2, refused), "neither lost data nor a step back")
+	require.Empty(t, a.receive(2, &HeartbeatResponse{Term: 4}))
+	require.Equal(t, before, a.Status())
+	a.tick(2)
+	silence := a.follower(2).silence
+	require.Positive(t, silence)
+	a.receive(2, refused)
+	a.receive(2, &HeartbeatResponse{Term: 4})
+	require.Equal(t, silence, a.follower(2).silence, "nor do they show that it hears this leadership")
 }
 
 func TestMalformedAppendsAreDropped(t *testing.T) {
@@ -156,6 +194,18 @@ func TestStalledDiskDoesNotCampaign(t *testing.T) {
 	require.Contains(t, a.lines[len(a.lines)-1], "its disk has not answered")
 	a.sync()
 	a.awaitCampaign()
+}
+
+func TestStalledDiskDoesNotTakeOver(t *testing.T) {
+	a := newAlone(t, aloneOptions{voters: 3, state: HardState{Term: 2}})
+	a.receive(2, &AppendEntries{Term: 3, Number: 1, Prev: Position{Term: 1, Index: 2}, Entries: entriesOf(3, 3)})
+	a.tick(DefaultConfig(1).ElectionTimeoutMinTicks + 1)
+	a.receive(2, &TimeoutNow{Term: 3, Number: 2})
+	require.Equal(t, Follower, a.Role())
+	require.Contains(t, a.lines[len(a.lines)-1], "does not take over from n2: its disk has not answered")
+	a.sync()
+	a.receive(2, &TimeoutNow{Term: 3, Number: 3})
+	require.Equal(t, Candidate, a.Role())
 }
 
 func TestOutcomeOfACampaign(t *testing.T) {

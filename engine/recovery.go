@@ -41,6 +41,8 @@ func (r *Recovered) validate() error {
 	switch {
 	case prev.Term > r.HardState.Term:
 		return fmt.Errorf("%w: log ends at %v, beyond term %d", ErrInvalidRecovered, prev, r.HardState.Term)
+	case r.Base.Index > 0 && len(r.Membership.Members) == 0:
+		return fmt.Errorf("%w: log begins after %v and no membership is known there", ErrInvalidRecovered, r.Base)
 	case r.Commit < r.Base.Index || r.Commit > prev.Index:
 		return fmt.Errorf("%w: commit %d outside of %v..%v", ErrInvalidRecovered, r.Commit, r.Base, prev)
 	}

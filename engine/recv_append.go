@@ -8,7 +8,7 @@ func (e *Engine) recvAppendEntries(from Peer, m *AppendEntries) {
 		return
 	}
 	if !e.acceptLeader(from, m.Term) {
-		e.rejectAppend(from, m, Position{})
+		e.rejectAppend(from, m, AppendEntriesResponse{})
 		return
 	}
 	if e.fatal {
@@ -19,7 +19,7 @@ func (e *Engine) recvAppendEntries(from Peer, m *AppendEntries) {
 			e.stop(e.committedConflict(from, m.Term, m.Prev))
 			return
 		}
-		e.rejectAppend(from, m, conflict)
+		e.rejectAppend(from, m, AppendEntriesResponse{Number: m.Number, Conflict: conflict})
 		return
 	}
 	fresh := m.Entries[e.log.divergence(m.Entries):]
@@ -128,18 +128,23 @@ func (e *Engine) addToLog(entries []Entry, configurations []configurationAt) {
 	e.saveEntries(e.log.slice(entries[0].Index, e.log.lastIndex()))
 }
 
-func (e *Engine) rejectAppend(from Peer, m *AppendEntries, conflict Position) {
+// rejectAppend answers with our term. The answer to what does not come from the leader of our term repeats no
+// number: numbers start again in each term, and the sender may lead this one by now.
+func (e *Engine) rejectAppend(from Peer, m *AppendEntries, answer AppendEntriesResponse) {
 	e.metrics.AppendEntriesRejected++
 	if e.tracing {
-		e.traceReject(from, m, conflict)
+		e.traceReject(from, m, answer.Conflict)
 	}
-	e.sendNow(from.ID, &AppendEntriesResponse{Term: e.state.Term, Number: m.Number, Conflict: conflict})
+	answer.Term = e.state.Term
+	e.sendNow(from.ID, &answer)
 }
 
 func (e *Engine) traceReject(from Peer, m *AppendEntries, conflict Position) {
 	switch {
 	case m.Term < e.state.Term:
 		e.tracef("%v rejects the append of %v after %v: its term %d is over, we are at %d", e.cfg.ID, from.ID, m.Prev, m.Term, e.state.Term)
+	case e.role == Leader:
+		e.tracef("%v rejects the append of %v after %v: it is no member, and we lead term %d", e.cfg.ID, from.ID, m.Prev, m.Term)
 	case conflict.Term == 0:
 		e.tracef("%v rejects the append of %v after %v: its log ends at %v", e.cfg.ID, from.ID, m.Prev, e.log.last())
 	default:

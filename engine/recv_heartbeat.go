@@ -9,10 +9,12 @@ func (e *Engine) recvHeartbeat(from Peer, m *Heartbeat) {
 	if e.fatal {
 		return
 	}
+	answer := &HeartbeatResponse{Term: e.state.Term} // without a number: see rejectAppend
 	if current {
+		answer.Number = m.Number
 		e.commitUpTo(min(m.Commit, e.agreedWithLeader()), from.ID)
 	}
-	e.sendNow(from.ID, &HeartbeatResponse{Term: e.state.Term, Number: m.Number})
+	e.sendNow(from.ID, answer)
 }
 
 // agreedWithLeader returns up to where our log is known to be the current leader's: what an append of this term
@@ -27,9 +29,10 @@ func (e *Engine) agreedWithLeader() Index {
 }
 
 // recvHeartbeatResponse notices lost appends. An append that is still unanswered when the answer to a later
-// heartbeat round is here may have been lost, or may wait for a slow disk. An empty append right behind all that
+// heartbeat is here may have been lost, or may wait for a slow disk. An empty append right behind all that
 // was sent tells the two apart: rejected, something was lost; accepted, nothing was, and the answer waited for the disk. It
-// carries no entries, so a follower whose disk stalls is not flooded, and it goes out once a round.
+// carries no entries, so a follower whose disk stalls is not flooded. It goes out once a round, or once a round trip
+// where that takes longer.
 func (e *Engine) recvHeartbeatResponse(from Peer, m *HeartbeatResponse) {
 	p := e.follower(from.ID)
 	if e.role != Leader || p == nil || !p.is(from.Incarnation) {
@@ -40,11 +43,12 @@ func (e *Engine) recvHeartbeatResponse(from Peer, m *HeartbeatResponse) {
 		p.commitNumber = 0
 		e.announceCommitTo(p)
 	}
-	if m.Number <= e.roundStart {
+	if p.roundNumber == 0 || m.Number < p.roundNumber {
 		return
 	}
+	p.roundNumber = 0
 	switch oldest := p.oldestUnanswered(); {
-	case oldest != 0 && oldest <= e.roundStart && p.probe.number <= e.roundStart:
+	case oldest != 0 && oldest < m.Number && p.probe.number < m.Number:
 		e.sendProbe(p)
 	case oldest == 0:
 		e.replicateTo(p)

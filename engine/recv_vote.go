@@ -3,7 +3,8 @@ package engine
 // recvRequestPreVote answers whether we would vote for the sender in the term it proposes (dissertation §9.6).
 // It changes nothing here: no term, no vote, no timer.
 func (e *Engine) recvRequestPreVote(from Peer, m *RequestPreVote) {
-	if m.Term == 0 {
+	// A joiner has no term to answer with, and could not grant.
+	if m.Term == 0 || e.state.Term == 0 {
 		return
 	}
 	reason := e.whyRefuse(from, m.Term, m.Last)
@@ -44,23 +45,22 @@ func (e *Engine) recvRequestVote(from Peer, m *RequestVote) {
 	}
 	if reason != "" {
 		e.metrics.VotesDenied++
-		e.sendNow(from.ID, &RequestVoteResponse{Term: e.state.Term})
+		e.sendNow(from.ID, &RequestVoteResponse{Term: e.state.Term, Candidate: from.Incarnation})
 		return
 	}
 	e.metrics.VotesGranted++
-	e.state.Vote = from.ID
+	e.state.Vote, e.state.VoteIncarnation = from.ID, from.Incarnation
 	e.resetElectionTimer()
-	e.sendDurable(from.ID, &RequestVoteResponse{Term: e.state.Term, Granted: true})
+	e.sendDurable(from.ID, &RequestVoteResponse{Term: e.state.Term, Granted: true, Candidate: from.Incarnation})
 }
 
-// whyRefuse says why a candidate does not get our vote in the given term; empty when it does.
+// whyRefuse says why a candidate does not get our vote in the given term; empty when it does. The vote went to one
+// incarnation: a candidate that lost its disk may have led the term already.
 func (e *Engine) whyRefuse(from Peer, term Term, last Position) string {
 	switch {
 	case term < e.state.Term:
 		return "its term is over"
-	case term == e.state.Term && e.role == Leader:
-		return "we lead in it"
-	case term == e.state.Term && e.state.Vote != 0 && e.state.Vote != from.ID:
+	case term == e.state.Term && e.state.Vote != 0 && e.state.voted() != from:
 		return "the vote is given"
 	case !e.mayGrant():
 		return "no configuration names us"

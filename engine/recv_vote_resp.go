@@ -20,7 +20,7 @@ func (e *Engine) recvRequestPreVoteResponse(from Peer, m *RequestPreVoteResponse
 
 // recvRequestVoteResponse counts an answer to the campaign under way (dissertation §3.4).
 func (e *Engine) recvRequestVoteResponse(from Peer, m *RequestVoteResponse) {
-	if e.role != Candidate {
+	if e.role != Candidate || m.Candidate != e.cfg.Incarnation {
 		return
 	}
 	if !e.votesFor(from) {

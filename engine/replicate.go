@@ -16,9 +16,11 @@ func (e *Engine) nextNumber() SendNumber {
 // heartbeatRound tells every member that the leader lives, and what is committed as far as the member is known
 // to hold it.
 func (e *Engine) heartbeatRound() {
-	e.roundStart = e.sendNumber
 	for _, p := range e.followers {
-		e.heartbeat(p)
+		number := e.heartbeat(p)
+		if p.roundNumber == 0 {
+			p.roundNumber = number
+		}
 	}
 }
 
@@ -52,10 +54,14 @@ func (e *Engine) replicateTo(p *progress) {
 	}
 }
 
-// sendAppend sends the next entries and moves next behind them. It reports false when the window is full.
+// sendAppend sends the next entries and moves next behind them. It reports false when the window is full; a follower
+// that is down is found so at every proposal, and no append is built for it again.
 func (e *Engine) sendAppend(p *progress) bool {
+	if p.full {
+		return false
+	}
 	m, bytes := e.buildAppend(p)
-	if !p.hasRoom(bytes, &e.cfg) {
+	if p.full = !p.hasRoom(bytes, &e.cfg); p.full {
 		return false
 	}
 	e.emitAppend(p, m, bytes)

@@ -259,3 +259,47 @@ func TestSharedAppendsKeepTheirNumbersMeaning(t *testing.T) {
 		})
 	}
 }
+
+// TestRoundTripAboveTheHeartbeatInterval: an answer that arrives after the next round has begun still shows that an
+// append before it was lost.
+func TestRoundTripAboveTheHeartbeatInterval(t *testing.T) {
+	a := newAlone(t, aloneOptions{voters: 3, state: HardState{Term: 1}})
+	a.lead() // its appends are lost
+	a.sync()
+	var late []*Heartbeat // of the round before
+	for range 10 * a.cfg.HeartbeatIntervalTicks {
+		beats := sent[*Heartbeat](a.tick(1), 2)
+		if len(beats) == 0 {
+			continue
+		}
+		for _, beat := range late {
+			actions := a.receive(2, &HeartbeatResponse{Term: a.state.Term, Number: beat.Number})
+			if len(sent[*AppendEntries](actions, 2)) > 0 {
+				return
+			}
+		}
+		late = beats
+	}
+	require.Fail(t, "rounds were answered, and what was lost was not sent again", "%v", a.lines)
+}
+
+// TestFullWindowCostsNothing: a follower that is down is asked about at every proposal, and nothing is built for it.
+func TestFullWindowCostsNothing(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"appends": func(c *Config) { c.MaxInflightAppends = 2 },
+		"bytes":   func(c *Config) { c.MaxInflightBytes = 40 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := leading(t, change)
+			a.sync()
+			a.accept(2, 3)
+			for range 10 {
+				a.propose("twenty bytes of data")
+			}
+			p := a.follower(2)
+			require.Less(t, p.next, a.log.lastIndex(), "its window is full")
+			a.shared = sharedAppend{}
+			require.Zero(t, testing.AllocsPerRun(100, func() { a.replicateTo(p) }))
+		})
+	}
+}

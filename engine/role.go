@@ -58,7 +58,7 @@ func (e *Engine) becomePreCandidate() {
 // §3.4). Its own vote counts when it is durable, like everybody's.
 func (e *Engine) becomeCandidate(transfer bool) {
 	e.role, e.leader = Candidate, 0
-	e.state = HardState{Term: e.state.Term + 1, Vote: e.cfg.ID}
+	e.state = HardState{Term: e.state.Term + 1, Vote: e.cfg.ID, VoteIncarnation: e.cfg.Incarnation}
 	e.agreed = 0
 	e.startBallot()
 	e.resetElectionTimer()
@@ -103,7 +103,7 @@ func (e *Engine) tally(o outcome) {
 // committing an entry of its own term (dissertation §3.6.2).
 func (e *Engine) becomeLeader() {
 	e.role, e.leader = Leader, e.cfg.ID
-	e.timer.beat, e.sendNumber, e.roundStart = 0, 0, 0
+	e.timer.beat, e.sendNumber = 0, 0
 	e.metrics.LeaderElectionsWon++
 	if e.tracing {
 		e.tracef("%v becomes leader at term %d with log up to %v", e.cfg.ID, e.state.Term, e.log.last())

@@ -59,16 +59,21 @@ func (i Instant) Since(earlier Instant) Duration { return Duration(i - earlier) 
 // Seq numbers the Persist actions of one engine, rising by one from 1. See [Persisted].
 type Seq uint64
 
-// SendNumber numbers the messages that one leader sends to one follower, rising within the term. Answers echo
-// it, so that what is stale is decided by number and never by order of arrival.
+// SendNumber numbers the messages of one leader, from 1 on and rising within the term; what goes to several
+// followers is one message with one number. Answers of the same term echo it, so that what is stale is decided by
+// number and never by order of arrival. Zero answers nothing that was sent in the term of the answer.
 type SendNumber uint64
 
 // HardState is what a node must never forget: it is durable before any message that rests on it leaves
 // (dissertation §3.8).
 type HardState struct {
-	Term Term
-	Vote NodeID // whom the vote of Term went to; zero when it is still free
+	Term            Term
+	Vote            NodeID      // whom the vote of Term went to; zero when it is still free
+	VoteIncarnation Incarnation // which life of that node; zero when the vote is still free
 }
+
+// voted returns whom the vote went to.
+func (s HardState) voted() Peer { return Peer{ID: s.Vote, Incarnation: s.VoteIncarnation} }
 
 // Role is the part a node plays in the current term.
 type Role uint8

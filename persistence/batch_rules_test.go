@@ -30,9 +30,14 @@ func TestContradictingBatches(t *testing.T) {
 		"a commit beyond the log":      func(b *persistence.Batch) { b.SetCommit(0, 4) },
 		"a commit in an empty group":   func(b *persistence.Batch) { b.SetCommit(9, 1) },
 		"a current term that falls":    func(b *persistence.Batch) { b.SetHardState(0, at(2)) },
-		"a second vote in a term":      func(b *persistence.Batch) { b.SetHardState(0, engine.HardState{Term: 3, Vote: 2}) },
-		"a vote taken back":            func(b *persistence.Batch) { b.SetHardState(0, at(3)) },
-		"the second record wrong":      func(b *persistence.Batch) { b.SetCommit(0, 2); b.SetHardState(0, at(1)) },
+		"a second vote in a term": func(b *persistence.Batch) {
+			b.SetHardState(0, engine.HardState{Term: 3, Vote: 2, VoteIncarnation: 8})
+		},
+		"a vote for another incarnation": func(b *persistence.Batch) {
+			b.SetHardState(0, engine.HardState{Term: 3, Vote: 1, VoteIncarnation: 9})
+		},
+		"a vote taken back":       func(b *persistence.Batch) { b.SetHardState(0, at(3)) },
+		"the second record wrong": func(b *persistence.Batch) { b.SetCommit(0, 2); b.SetHardState(0, at(1)) },
 	}
 	places := map[string]func() persistence.Opener{
 		"memory": func() persistence.Opener { return persistence.NewMemory() },
@@ -45,8 +50,10 @@ func TestContradictingBatches(t *testing.T) {
 	}
 }
 
+var votedFor1 = engine.HardState{Term: 3, Vote: 1, VoteIncarnation: 8}
+
 func requireContradiction(t *testing.T, place persistence.Opener, spoil func(*persistence.Batch)) {
-	s, err := place.Create(testID, engine.HardState{Term: 3, Vote: 1}, commands(2, 1, 3, 10))
+	s, err := place.Create(testID, votedFor1, commands(2, 1, 3, 10))
 	require.NoError(t, err)
 	good := &persistence.Batch{}
 	good.SetCommit(0, 2)
@@ -63,7 +70,7 @@ func requireContradiction(t *testing.T, place persistence.Opener, spoil func(*pe
 	s, err = place.Open(testID)
 	require.NoError(t, err, "the place is not poisoned")
 	requireState(t, persistence.Recovered{
-		HardState: engine.HardState{Term: 3, Vote: 1}, Entries: commands(2, 1, 3, 10), Commit: 2,
+		HardState: votedFor1, Entries: commands(2, 1, 3, 10), Commit: 2,
 	}, s.Recovered(0))
 	require.NoError(t, s.Close())
 }

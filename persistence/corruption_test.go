@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
 )
 
@@ -79,6 +80,68 @@ func requireGoesOn(t testing.TB, fsys *persistence.MemFS, want persistence.Recov
 	crashed := fsys.Crash(rand.New(rand.NewPCG(1, 1)))
 	want.Entries = append(slices.Clip(want.Entries), more...)
 	requireState(t, want, requireOpens(t, crashed))
+}
+
+// A batch that was torn behind a proof is lost, and the node may answer for its absence. The next batch has the same
+// place and number, and often the same content but for a few sectors: torn as well, it must not complete the lost one.
+func TestLostBatchStaysLost(t *testing.T) {
+	disk := persistence.NewMemFS()
+	s := create(t, disk, middling())
+	require.NoError(t, s.Write(appended(commands(1, 1, 1, 10)...)))
+	require.NoError(t, s.Write(&persistence.Batch{}))
+	base := disk.Kill()
+	name, start := logEnd(t, base)
+	data := commands(1, 2, 1, 3000)[0].Data
+	proposal := func(term engine.Term) *persistence.Batch {
+		b := appended(engine.Entry{Term: term, Index: 2, Kind: engine.EntryCommand, Data: data})
+		b.SetHardState(0, at(term))
+		return b
+	}
+	require.NoError(t, s.Write(proposal(2)))
+	lost := readFile(t, disk, name)[start:][:block]
+	clear(lost[1024:1536]) // this sector did not reach the disk
+	crashed := overwritten(t, base, name, start, lost)
+
+	s = open(t, crashed)
+	answered := s.Recovered(0)
+	require.Len(t, answered.Entries, 1)
+	left := readFile(t, crashed.Crash(rand.New(rand.NewPCG(1, 1))), name)[start:][:block]
+	require.NoError(t, s.Write(proposal(3)))
+	_, end := logEnd(t, crashed)
+	next := readFile(t, crashed, name)[end-block:][:block]
+	copy(left[1024:1536], next[1024:1536]) // of this one only that sector did, wherever the two meet
+	requireState(t, answered, requireOpens(t, overwritten(t, base, name, start, left)))
+}
+
+// A seal whose header is intact and whose records are not stands where no room is left to write anything before it.
+func TestDamagedSealInTheLastBlock(t *testing.T) {
+	disk := persistence.NewMemFS()
+	var beforeFirstBatch *persistence.MemFS
+	fsys := persistence.NewFaultFS(disk, func(op persistence.Op, path string) {
+		if op == persistence.OpWrite && filepath.Base(path) == "segment-0000000000000002.log" {
+			beforeFirstBatch = disk.Kill()
+		}
+	})
+	s := create(t, fsys, small())
+	require.NoError(t, s.Write(&persistence.Batch{}))
+	require.NoError(t, s.Write(appended(commands(1, 1, 1, 10)...)))
+	damaged := overwritten(t, beforeFirstBatch, "segment-0000000000000001.log", 3*block+64+20, []byte("damage"))
+	s = open(t, damaged)
+	require.NoError(t, s.Write(appended(commands(1, 1, 3, 10)...)))
+	require.Len(t, requireOpens(t, damaged.Kill()).Entries, 3)
+}
+
+// A proof is found however far behind the damaged batch it stands, and whatever part of that is damaged.
+func TestProofFarBehindTheDamage(t *testing.T) {
+	disk := persistence.NewMemFS()
+	s := create(t, disk, middling())
+	name, start := logEnd(t, disk)
+	require.NoError(t, s.Write(appended(commands(1, 1, 1, 30_000)...)))
+	require.NoError(t, s.Write(&persistence.Batch{}))
+	for _, at := range []int64{0, 20_000} {
+		damaged := overwritten(t, disk, name, start+at, []byte("damage"))
+		requireRefused(t, damaged, persistence.ErrCorrupt, name, fmt.Sprintf("offset %d", start), fmt.Sprintf("offset %d", start+8*block))
+	}
 }
 
 // The same damage with one more batch behind it is a lie of the disk: a batch is first written after the sync of
@@ -158,11 +221,13 @@ func TestContradictionsBehindRightChecksums(t *testing.T) {
 		"first batch of a segment":  {third, 208, 99, []string{"batch 99"}},
 		"segment opens with a hint": {third, record, 0x84, []string{"checkpoint"}},
 		"term in a checkpoint":      {third, body, 9, []string{"checkpoint", "group 0"}},
-		"last in a checkpoint":      {third, body + 40, 2, []string{"checkpoint", "group 0"}},
+		"vote's incarnation":        {third, body + 16, 9, []string{"checkpoint", "group 0"}},
+		"count of records":          {third, header + 36, 3, []string{"2 records", "says 3"}},
+		"last in a checkpoint":      {third, body + 48, 2, []string{"checkpoint", "group 0"}},
 		"group of a checkpoint":     {third, record + 8, 1, []string{"checkpoint", "group 1"}},
-		"base of a checkpoint":      {first, body + 24, 1, []string{"checkpoint"}},
-		"index of an entry":         {third, body + 80 + 16, 9, []string{"gap", "offset 4096"}},
-		"term of an entry":          {third, body + 80 + 16 + 16, 9, []string{"term", "offset 4096"}},
+		"base of a checkpoint":      {first, body + 32, 1, []string{"checkpoint"}},
+		"index of an entry":         {third, body + 88 + 16, 9, []string{"gap", "offset 4096"}},
+		"term of an entry":          {third, body + 88 + 16 + 16, 9, []string{"term", "offset 4096"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			disk := threeSegments(t, testID)

@@ -14,10 +14,12 @@ import (
 // Options tunes a directory. The zero value is what most want.
 type Options struct {
 	// SegmentSize is the size of segment files, in bytes, rounded up to whole blocks of 4 KiB and to at least
-	// 16 KiB; zero means [DefaultSegmentSize]. A batch that is larger gets a segment of its own size. Two segments
-	// exist at least while the log goes on in a new one. It may change from one opening to the next.
+	// 16 KiB; zero means [DefaultSegmentSize]. A batch that is larger gets a segment of its own size. Once a segment
+	// holds 1 MiB the next one is being made beside it. It may change from one opening to the next.
 	SegmentSize int64
 	// Random draws the use-ids of segments; nil means the system's secure source. Simulations supply a seeded one.
+	// It must not repeat itself within the life of a directory, restarts included: what an earlier use left in a
+	// file is told from the log by its use-id alone.
 	Random func() uint64
 }
 
@@ -137,10 +139,14 @@ func (d *Dir) noState(exists bool) error {
 	return fmt.Errorf("%w: %s", ErrNoState, d.dir.path)
 }
 
+// lock locks the directory. Whoever had it until now may have failed meanwhile, and said so before it let go.
 func (d *Dir) lock() (io.Closer, error) {
 	lock, err := d.dir.fsys.Lock(d.dir.join(lockName))
 	if err != nil {
 		return nil, fmt.Errorf("persistence: %s: %w", d.dir.path, err)
+	}
+	if err := d.dir.checkPoison(); err != nil {
+		return nil, errors.Join(err, lock.Close())
 	}
 	return lock, nil
 }

@@ -202,13 +202,13 @@ func (d *Disk) Recovered(group Group) Recovered {
 
 // Write implements [Storage]. It encodes the batch into one buffer, writes it with one call and syncs once. When the
 // segment is full it goes on in the next one first. A batch without records writes what proves that the last one was
-// durable, if that is not proven yet.
+// durable, if that is not proven yet. Either zeroes a part of the next segment where that is due: see [log.prepare].
 func (d *Disk) Write(batch *Batch) error {
 	if d.dead != nil {
 		return d.dead
 	}
 	if batch.Len() == 0 {
-		return d.fail(d.log.prove())
+		return d.fail(d.log.idle())
 	}
 	return d.fail(d.log.append(batch))
 }

@@ -32,8 +32,14 @@
 // Batches are numbered over all segments, and each carries the checksum of the one before. A segment's header has a
 // random use-id, drawn anew for each use of a file, and every batch in it repeats that: what an earlier use left in
 // the file does not match. Segments are filled with zeros before they are used, for overwriting blocks that exist
-// costs less to sync than allocating them. The next segment is prepared while the current one fills up. The bytes are
-// drawn where they are written: format.go has headers, record.go records, names.go file names.
+// costs less to sync than allocating them. The bytes are drawn where they are written: format.go has headers, record.go
+// records, names.go file names.
+//
+// The next segment is zeroed while the current one fills up, byte for byte, in steps of 1 MiB. A write waits for at
+// most one such step, and for one more with each whole MiB that it writes itself; a tick without batches takes a step
+// that is due when nobody waits. Only where a segment is full before the next one is ready, after a restart or a failed
+// attempt, does a write pay for the rest. A spare that could not be written or synced is thrown away and begun anew;
+// that ends the log only when the log cannot go on without it.
 //
 // Entries at index i void all earlier records of that group at i and above, in the order of the records. Nothing is
 // cut physically. A batch never spans segments; one that is larger than a segment gets a segment of its own size.
@@ -47,7 +53,7 @@
 //     is whole or gone.
 //   - Writing a sector with what it holds already does no harm to it, nor to its neighbours beyond the block.
 //   - After a failed write or sync nothing is known. The storage ends, and the place is not opened again in this
-//     process: the page cache may show what the disk does not have.
+//     process: the page cache may show what the disk does not have. A spare, on which nothing rests yet, is thrown away.
 //   - A disk may damage what it holds. That is found by checksums, and never mended by forgetting.
 //
 // # The one rule
@@ -67,8 +73,10 @@
 // checksum and nothing stands behind it: the log ends before it. Complete but unacknowledged, it counts: the caller
 // had decided on it, and may find it done.
 //
-// Append over a torn batch. The new batch starts where the torn one did, with the same number. Blocks of the torn one
-// may remain behind it, but only its first block had a header, and that is overwritten: no false proof remains.
+// Append over a torn batch. The next batch starts where the torn one did, with the same number. Were the header of the
+// torn one still there, a next batch with the same content but for a few sectors, torn as well, could complete it: it
+// would come to life after its loss was answered for. So where recovery finds such a header it writes an empty batch
+// over it before it answers. Blocks of the torn one may remain behind, but none has a header: no false proof remains.
 //
 // Rotation. The next segment is zeroed, its header synced, then named, and the directory synced; then the seal, which
 // names it by number and use-id, is written to the old segment and synced; then its first batch is written. Before the

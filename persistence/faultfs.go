@@ -9,7 +9,7 @@ import (
 // Op names an operation of a file system.
 type Op string
 
-// The operations of [FS] and [File]. Size and Close are not among them.
+// The operations of [FS] and [File].
 const (
 	OpMkdirAll Op = "mkdir"
 	OpList     Op = "list"
@@ -18,7 +18,8 @@ const (
 	OpRead     Op = "read"
 	OpWrite    Op = "write"
 	OpSync     Op = "sync"
-	OpTruncate Op = "truncate"
+	OpSize     Op = "size"
+	OpClose    Op = "close"
 	OpRename   Op = "rename"
 	OpRemove   Op = "remove"
 	OpSyncDir  Op = "syncdir"
@@ -41,6 +42,7 @@ type FaultFS struct {
 	before func(Op, string)
 	mu     sync.Mutex
 	faults []*Fault
+	poison poisoned
 }
 
 var _ FS = (*FaultFS)(nil)
@@ -96,6 +98,15 @@ func (f *FaultFS) open(op Op, path string, open func(string) (File, error)) (Fil
 		return nil, err
 	}
 	return &faultFile{File: file, fsys: f, path: path}, nil
+}
+
+func (f *FaultFS) poisonedPlaces() *poisoned { return &f.poison }
+
+func (f *FaultFS) realPath(path string) string {
+	if inner, ok := f.inner.(poisonKeeper); ok {
+		return inner.realPath(path)
+	}
+	return realPath(path)
 }
 
 // MkdirAll implements [FS].
@@ -174,6 +185,20 @@ func (f *faultFile) WriteAt(p []byte, offset int64) (int, error) {
 
 func (f *faultFile) Sync() error { return f.fsys.do(OpSync, f.path, f.File.Sync) }
 
-func (f *faultFile) Truncate(size int64) error {
-	return f.fsys.do(OpTruncate, f.path, func() error { return f.File.Truncate(size) })
+func (f *faultFile) Size() (size int64, err error) {
+	err = f.fsys.do(OpSize, f.path, func() (err error) {
+		size, err = f.File.Size()
+		return err
+	})
+	return size, err
+}
+
+// Close closes the file in any case: one whose closing failed is closed all the same.
+func (f *faultFile) Close() error {
+	fault := f.fsys.check(OpClose, f.path)
+	err := f.File.Close()
+	if fault != nil {
+		return pathError(string(OpClose), f.path, fault.Err)
+	}
+	return err
 }

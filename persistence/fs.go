@@ -4,6 +4,10 @@ import "io"
 
 // FS is the little of a file system that the log needs. All implementations may be used by several goroutines.
 // Paths are as the operating system writes them. Errors wrap fs.ErrNotExist and fs.ErrExist where they apply.
+//
+// A place where a write or sync failed is remembered for as long as the process lives, by file system and path, links
+// followed where possible. So an FS should be comparable; those that are not share one space of paths. One that is
+// not from this package stays in memory once something in it failed.
 type FS interface {
 	// MkdirAll makes a directory and its parents and makes their entries durable.
 	MkdirAll(path string) error
@@ -33,6 +37,6 @@ type File interface {
 	io.Closer
 	// Sync makes the content durable, and the size where it changed.
 	Sync() error
+	// Size returns the length in bytes, unsynced writes included.
 	Size() (int64, error)
-	Truncate(size int64) error
 }

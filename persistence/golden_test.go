@@ -30,14 +30,14 @@ func goldenHistory(t testing.TB, fsys persistence.FS) map[persistence.Group]pers
 	require.NoError(t, s.PinCluster(testID.Cluster))
 
 	b := &persistence.Batch{}
-	b.SetHardState(0, engine.HardState{Term: 2, Vote: 7})
+	b.SetHardState(0, engine.HardState{Term: 2, Vote: 7, VoteIncarnation: 0xfeed})
 	b.Append(0, []engine.Entry{{Term: 2, Index: 2, Kind: engine.EntryNoOp}})
 	b.Append(0, commands(2, 3, 4, 100))
 	b.SetHardState(1<<33, at(5))
 	require.NoError(t, s.Write(b))
 	b = &persistence.Batch{}
 	b.SetCommit(0, 3)
-	b.SetHardState(0, engine.HardState{Term: 4, Vote: 1})
+	b.SetHardState(0, engine.HardState{Term: 4, Vote: 1, VoteIncarnation: 0xbeef})
 	b.Append(0, commands(4, 5, 2, 30))
 	b.Append(1<<33, commands(5, 1, 3, 2000))
 	require.NoError(t, s.Write(b))
@@ -48,7 +48,7 @@ func goldenHistory(t testing.TB, fsys persistence.FS) map[persistence.Group]pers
 	entries := append([]engine.Entry{founders, {Term: 2, Index: 2, Kind: engine.EntryNoOp}}, commands(2, 3, 2, 100)...)
 	entries = append(append(entries, commands(4, 5, 2, 30)...), commands(4, 7, 1, 5000)...)
 	return map[persistence.Group]persistence.Recovered{
-		0:       {HardState: engine.HardState{Term: 4, Vote: 1}, Entries: entries, Commit: 3},
+		0:       {HardState: engine.HardState{Term: 4, Vote: 1, VoteIncarnation: 0xbeef}, Entries: entries, Commit: 3},
 		1 << 33: {HardState: at(5), Entries: commands(5, 1, 3, 2000)},
 	}
 }

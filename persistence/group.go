@@ -33,7 +33,7 @@ type snapshotName struct {
 // fields lists the state in the order of a checkpoint record.
 func (s *groupState) fields() [checkpointSize / 8]uint64 {
 	return [...]uint64{
-		uint64(s.hard.Term), uint64(s.hard.Vote),
+		uint64(s.hard.Term), uint64(s.hard.Vote), uint64(s.hard.VoteIncarnation),
 		uint64(s.base.Term), uint64(s.base.Index),
 		uint64(s.last.Term), uint64(s.last.Index),
 		uint64(s.commit),
@@ -46,24 +46,36 @@ func groupStateOf(f [checkpointSize / 8]uint64) groupState {
 		return engine.Position{Term: engine.Term(term), Index: engine.Index(index)}
 	}
 	return groupState{
-		hard:     engine.HardState{Term: engine.Term(f[0]), Vote: engine.NodeID(f[1])},
-		base:     position(f[2], f[3]),
-		last:     position(f[4], f[5]),
-		commit:   engine.Index(f[6]),
-		snapshot: snapshotName{id: f[7], position: position(f[8], f[9])},
+		hard:     hardStateOf(f[0], f[1], f[2]),
+		base:     position(f[3], f[4]),
+		last:     position(f[5], f[6]),
+		commit:   engine.Index(f[7]),
+		snapshot: snapshotName{id: f[8], position: position(f[9], f[10])},
 	}
 }
 
-// setHardState refuses what would forget a term or change a vote (dissertation §3.6.2 rests on neither).
+func hardStateOf(term, vote, incarnation uint64) engine.HardState {
+	return engine.HardState{
+		Term: engine.Term(term), Vote: engine.NodeID(vote), VoteIncarnation: engine.Incarnation(incarnation),
+	}
+}
+
+// setHardState refuses what would forget a term or change a vote (dissertation §3.6.2 rests on neither). A vote goes
+// to one incarnation: the same node with a wiped disk is another candidate.
 func (s *groupState) setHardState(h engine.HardState) error {
 	if h.Term < s.hard.Term {
 		return fmt.Errorf("hard state of term %d after term %d", h.Term, s.hard.Term)
 	}
-	if h.Term == s.hard.Term && s.hard.Vote != 0 && h.Vote != s.hard.Vote {
-		return fmt.Errorf("vote of term %d changes from %v to %v", h.Term, s.hard.Vote, h.Vote)
+	if voted := candidate(s.hard); h.Term == s.hard.Term && s.hard.Vote != 0 && candidate(h) != voted {
+		return fmt.Errorf("vote of term %d changes from %v to %v", h.Term, voted, candidate(h))
 	}
 	s.hard = h
 	return nil
+}
+
+// candidate returns whom the vote went to.
+func candidate(h engine.HardState) engine.Peer {
+	return engine.Peer{ID: h.Vote, Incarnation: h.VoteIncarnation}
 }
 
 // replaceFrom takes entries that replace the log from the first of them on.
@@ -239,7 +251,7 @@ func (g *groupLog) recovered() (Recovered, error) {
 	if g.first > g.base.Index+1 {
 		return Recovered{}, fmt.Errorf("entries %d..%d are missing", g.base.Index+1, g.first-1)
 	}
-	below := min(int(g.base.Index+1-g.first), len(g.entries))
+	below := min(g.base.Index+1-g.first, engine.Index(len(g.entries)))
 	entries := g.entries[below:]
 	if len(entries) > 0 && entries[0].Term < g.base.Term {
 		return Recovered{}, fmt.Errorf("entry %v after %v", entries[0].Position(), g.base)

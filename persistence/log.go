@@ -3,6 +3,7 @@ package persistence
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"unsafe"
 )
 
@@ -17,7 +18,8 @@ type log struct {
 	count    *counters
 
 	current  *segmentWriter
-	spare    *spare // the next segment, begun when the current one is half full; nil before
+	spare    *spare // the next segment while it is being zeroed, in step with what the current one takes; or nil
+	noSpare  int64  // offset in the current segment below which none is tried, since the last attempt failed
 	nextName uint64 // number for the name of the next segment file, above all that were seen
 	next     chain
 	proven   bool   // nothing stands between the last batch that says something and the proof of it
@@ -30,6 +32,7 @@ func (l *log) append(batch *Batch) error {
 	if payload > maxPayload {
 		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrInvalidBatch, payload, maxPayload)
 	}
+	l.prepare(payload)
 	if err := l.makeRoom(payload); err != nil {
 		return err
 	}
@@ -42,7 +45,16 @@ func (l *log) append(batch *Batch) error {
 	}
 	l.proven = false
 	l.count.batch(batch.Len())
-	return l.prepare()
+	return nil
+}
+
+// idle uses a tick without batches: it proves the last one, and goes on with the next segment while nobody waits.
+func (l *log) idle() error {
+	if err := l.prove(); err != nil {
+		return err
+	}
+	l.prepare(0)
+	return nil
 }
 
 // makeRoom sees to it that a batch with that much payload fits, if need be in a new segment.
@@ -82,8 +94,12 @@ func alignedBuffer(size int64) []byte {
 	return raw[skip:][:size:size]
 }
 
-// finish completes the batch that was encoded into the buffer and makes it durable.
+// finish completes the batch that was encoded into the buffer and makes it durable. One that outgrew the buffer would
+// not be what is written, so that is a bug that ends the process.
 func (l *log) finish(batch []byte, records int) error {
+	if unsafe.SliceData(batch) != unsafe.SliceData(l.buffer) {
+		panic(fmt.Sprintf("persistence: batch of %d bytes outgrew its buffer of %d", len(batch), len(l.buffer)))
+	}
 	payload := batch[batchHeaderSize:]
 	header := batchHeader{
 		useID: l.current.header.useID, number: l.next.number, previous: l.next.previous,
@@ -145,46 +161,76 @@ func (l *log) rotate(extent int64) error {
 	return old.file.Close()
 }
 
-// fitSpare sees to it that there is a spare of at least that size.
+// fitSpare sees to it that there is a zeroed spare of at least that size. Here, where the log cannot go on without
+// one, a failure counts.
 func (l *log) fitSpare(size int64) error {
 	if err := l.needSpare(); err != nil {
 		return err
 	}
 	l.spare.size = max(l.spare.size, size)
-	return l.fillSpare(size)
+	for l.spare.zeroed < l.spare.size {
+		if err := l.zero(); err != nil {
+			return err
+		}
+	}
+	l.noSpare = 0
+	return nil
 }
 
+// needSpare begins a spare if there is none. One that was given up is removed first if it is still there.
 func (l *log) needSpare() error {
 	if l.spare != nil {
 		return nil
+	}
+	if l.noSpare > 0 {
+		if err := l.dir.fsys.Remove(l.dir.join(spareName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	var err error
 	l.spare, err = newSpare(l.dir, spareName, l.options.segmentSize())
 	return err
 }
 
-// prepare zeroes the next segment, in step with what the current one takes: it begins when that is half full and
-// is done when that is full, so no single write pays for all of it.
-func (l *log) prepare() error {
-	due := 2*l.current.offset - l.current.header.size
-	if due < zeroStep {
-		return nil
+// prepare zeroes a part of the next segment ahead of need, before a batch with that much payload is written. The
+// zeros keep pace with the current segment, byte for byte, so that little is left to do when it is full. They never
+// take more than one step with one batch, and one more for every whole step that the batch itself is long; so after
+// a restart, which begins the spare anew, they catch up gradually.
+//
+// Nothing rests on a spare before it is named. So a failure here is nobody's: the spare is given up and another one
+// begun when the log has grown by a step, or when the current segment is full.
+func (l *log) prepare(payload int64) {
+	due := l.current.offset
+	if due < max(zeroStep, l.noSpare) {
+		return
 	}
-	if err := l.needSpare(); err != nil {
-		return err
+	err := l.needSpare()
+	for steps := 1 + payload/zeroStep; err == nil && steps > 0 && l.spare.zeroed < min(due, l.spare.size); steps-- {
+		err = l.zero()
 	}
-	return l.fillSpare(due - zeroStep)
+	if err != nil {
+		l.giveUpSpare()
+	}
 }
 
-func (l *log) fillSpare(size int64) error {
-	for l.spare.zeroed < min(size, l.spare.size) {
-		before := l.spare.zeroed
-		if err := l.spare.step(); err != nil {
-			return err
-		}
-		l.count.synced(l.spare.zeroed - before)
+// zero zeroes one step of the spare.
+func (l *log) zero() error {
+	before := l.spare.zeroed
+	if err := l.spare.step(); err != nil {
+		return err
 	}
+	l.count.synced(l.spare.zeroed - before)
 	return nil
+}
+
+// giveUpSpare discards the spare after a failed write or sync: what its file holds is not known any more, so it never
+// becomes a segment. Where removing fails as well, the next attempt or the next opening removes it.
+func (l *log) giveUpSpare() {
+	if l.spare != nil {
+		_ = l.spare.file.Close()
+		_ = l.dir.fsys.Remove(l.dir.join(spareName))
+	}
+	l.spare, l.noSpare = nil, l.current.offset+zeroStep
 }
 
 // close releases the files.

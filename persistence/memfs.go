@@ -18,9 +18,10 @@ import (
 // sync as well. A created, renamed or removed name is durable once its directory is synced, and until then it may
 // or may not be, each by itself; a rename is never half done. Directories are durable when made.
 type MemFS struct {
-	mu   sync.Mutex
-	dirs map[string]*memDir
-	held map[string]*memLock
+	mu     sync.Mutex
+	dirs   map[string]*memDir
+	held   map[string]*memLock
+	poison poisoned
 }
 
 var _ FS = (*MemFS)(nil)
@@ -55,17 +56,13 @@ type memInode struct {
 	writes  []memWrite
 }
 
-// memWrite is one change to a file since its last sync.
+// memWrite is one write to a file since its last sync.
 type memWrite struct {
-	truncate bool // to offset; else data was written there
-	offset   int64
-	data     []byte
+	offset int64
+	data   []byte
 }
 
 func (w memWrite) apply(content []byte) []byte {
-	if w.truncate {
-		return resized(content, w.offset)
-	}
 	content = resized(content, max(int64(len(content)), w.offset+int64(len(w.data))))
 	copy(content[w.offset:], w.data)
 	return content
@@ -95,6 +92,10 @@ func (m *MemFS) makeDir(path string) {
 		m.dirs[path] = &memDir{names: map[string]*memInode{}, durable: map[string]*memInode{}}
 	}
 }
+
+func (m *MemFS) poisonedPlaces() *poisoned { return &m.poison }
+
+func (m *MemFS) realPath(path string) string { return filepath.Clean(path) }
 
 func pathError(op, path string, err error) error { return &fs.PathError{Op: op, Path: path, Err: err} }
 
@@ -321,26 +322,15 @@ func (f *memFile) ReadAt(p []byte, offset int64) (int, error) {
 }
 
 func (f *memFile) WriteAt(p []byte, offset int64) (int, error) {
-	err := f.write("write", memWrite{offset: offset, data: slices.Clone(p)})
-	if err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-func (f *memFile) Truncate(size int64) error {
-	return f.write("truncate", memWrite{truncate: true, offset: size})
-}
-
-func (f *memFile) write(op string, w memWrite) error {
 	f.fsys.mu.Lock()
 	defer f.fsys.mu.Unlock()
-	if err := f.usable(op); err != nil {
-		return err
+	if err := f.usable("write"); err != nil {
+		return 0, err
 	}
+	w := memWrite{offset: offset, data: slices.Clone(p)}
 	f.inode.content = w.apply(f.inode.content)
 	f.inode.writes = append(f.inode.writes, w)
-	return nil
+	return len(p), nil
 }
 
 func (f *memFile) Sync() error {

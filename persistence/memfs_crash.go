@@ -92,17 +92,11 @@ func (n *memInode) crash(random *rand.Rand, odds float64) []byte {
 	size := int64(len(left))
 	for _, w := range n.writes {
 		seen = w.apply(seen)
-		sized := random.Float64() < odds
-		switch {
-		case w.truncate && sized:
-			left, size = resized(left, w.offset), w.offset
-		case !w.truncate:
-			left = resized(left, max(int64(len(left)), int64(len(seen))))
-			if sized {
-				size = max(size, w.offset+int64(len(w.data)))
-			}
-			surviveSectors(left, seen, w, random, odds)
+		left = resized(left, int64(len(seen))) // files never shrink
+		if random.Float64() < odds {
+			size = max(size, w.offset+int64(len(w.data)))
 		}
+		surviveSectors(left, seen, w, random, odds)
 	}
 	return resized(left, size)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
 	"github.com/yggr-go/yggr/persistence/storagetest"
 )
@@ -57,6 +58,15 @@ func (r *modelRun) batch(t *rapid.T) (*persistence.Batch, storagetest.Model) {
 	return batch, next
 }
 
+// repeated is a batch like the one that a torn write may have lost, in a higher term.
+func (r *modelRun) repeated() (*persistence.Batch, storagetest.Model) {
+	next := r.model.Clone()
+	next.State.HardState = at(r.model.State.HardState.Term + 1)
+	last := engine.Index(len(next.State.Entries)) + 1
+	next.State.Entries = append(next.State.Entries, again(next.State.HardState.Term, last))
+	return repeated(next.State.HardState, last), next
+}
+
 func (r *modelRun) write(t *rapid.T) {
 	batch, next := r.batch(t)
 	require.NoError(t, r.storage.Write(batch))
@@ -88,6 +98,9 @@ func (r *modelRun) tornWrite(t *rapid.T) {
 	s, err := r.place(watched).Open(testID)
 	require.NoError(t, err)
 	batch, next := r.batch(t)
+	if rapid.Bool().Draw(t, "the same command as last time") {
+		batch, next = r.repeated()
+	}
 	moment = rapid.IntRange(1, 14).Draw(t, "operation of the write")
 	require.NoError(t, s.Write(batch))
 	if crashed == nil {

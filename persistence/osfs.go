@@ -7,13 +7,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // OS returns the file system of the operating system. All values that it returns are equal.
 //
 // Sync is fdatasync where there is one. Lock is flock, or an exclusive open on Windows: both also keep a second
-// opening in the same process out, and both end with the process. Windows has no way to sync a directory, so there
-// the durability of new names rests on the file system's own journal.
+// opening in the same process out, and both end with the process. Systems that have neither compile, but Lock, and
+// with it every opening, answers errors.ErrUnsupported there. Windows has no way to sync a directory, so there the
+// durability of new names rests on the file system's own journal.
 func OS() FS { return osFS{} }
 
 type osFS struct{}
@@ -28,15 +30,30 @@ func (osFS) MkdirAll(path string) error {
 	if err != nil {
 		return err
 	}
-	for parent := filepath.Dir(path); ; parent = filepath.Dir(parent) {
-		// What this process may not read it has not made.
-		if err := syncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
+	for _, parent := range parents(path) {
+		if err := syncDir(parent); err != nil && !unsyncable(err) {
 			return err
 		}
-		if parent == filepath.Dir(parent) {
-			return nil
-		}
 	}
+	return nil
+}
+
+// parents lists the directories that an absolute path leads through, the nearest first and itself not among them.
+func parents(path string) []string {
+	var all []string
+	for dir := filepath.Dir(path); dir != path; dir = filepath.Dir(path) {
+		all = append(all, dir)
+		path = dir
+	}
+	return all
+}
+
+// unsyncable reports whether a parent directory could not be synced for a reason that loses nothing. What this
+// process may not read it has not made; and the parents of a data directory may lie on file systems that know no
+// sync of directories, such as procfs or a read-only image, where nothing was made either. The data directory
+// itself has no such excuse.
+func unsyncable(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL)
 }
 
 // List implements [FS].

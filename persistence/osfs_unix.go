@@ -24,11 +24,3 @@ func lockFile(path string) (io.Closer, error) {
 	}
 	return nil, errors.Join(err, file.Close())
 }
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}

@@ -18,9 +18,10 @@ import (
 // Bodies, every field a u64 unless noted:
 //
 //	entries     first index | count u32 | zeros u32 | count × (term | size u32 | kind u8 | zeros u24 | data)
-//	hard state  term | vote
+//	hard state  term | vote | incarnation of the vote
 //	commit      index
-//	checkpoint  term | vote | base term, index | last term, index | commit | snapshot id, term, index
+//	checkpoint  term | vote | incarnation of the vote | base term, index | last term, index | commit
+//	            | snapshot id, term, index
 //	seal        number of the next segment | its use-id
 //
 // A reader that meets a kind below 0x80 or a version that it does not know refuses the log as newer; kinds from
@@ -36,9 +37,9 @@ const (
 
 	entriesHeaderSize = 16
 	entryHeaderSize   = 16
-	hardStateSize     = 16
+	hardStateSize     = 24
 	commitSize        = 8
-	checkpointSize    = 80
+	checkpointSize    = 88
 	sealSize          = 16
 )
 
@@ -85,7 +86,8 @@ func appendRecord(to []byte, r *record) []byte {
 		return appendEntries(to, r.entries)
 	case recordHardState:
 		to = binary.LittleEndian.AppendUint64(to, uint64(r.state.Term))
-		return binary.LittleEndian.AppendUint64(to, uint64(r.state.Vote))
+		to = binary.LittleEndian.AppendUint64(to, uint64(r.state.Vote))
+		return binary.LittleEndian.AppendUint64(to, uint64(r.state.VoteIncarnation))
 	default: // a commit: callers make no other kinds
 		return binary.LittleEndian.AppendUint64(to, uint64(r.commit))
 	}
@@ -185,7 +187,7 @@ func (r rawRecord) checkSize() error {
 func (r rawRecord) u64(field int) uint64 { return binary.LittleEndian.Uint64(r.body[8*field:]) }
 
 func (r rawRecord) hardState() engine.HardState {
-	return engine.HardState{Term: engine.Term(r.u64(0)), Vote: engine.NodeID(r.u64(1))}
+	return hardStateOf(r.u64(0), r.u64(1), r.u64(2))
 }
 
 func (r rawRecord) commit() engine.Index { return engine.Index(r.u64(0)) }
@@ -206,17 +208,17 @@ func (r rawRecord) appendEntriesTo(to []engine.Entry) ([]engine.Entry, error) {
 		return to, fmt.Errorf("%w: entries record of %d bytes", ErrCorrupt, len(r.body))
 	}
 	index := engine.Index(r.u64(0))
-	count := int(binary.LittleEndian.Uint32(r.body[8:]))
+	count := int64(binary.LittleEndian.Uint32(r.body[8:])) // an int may have 32 bits
 	rest := r.body[entriesHeaderSize:]
-	if count == 0 || count > len(rest)/entryHeaderSize {
+	if count == 0 || count > int64(len(rest)/entryHeaderSize) {
 		return to, fmt.Errorf("%w: %d entries in %d bytes", ErrCorrupt, count, len(rest))
 	}
 	for range count {
 		if len(rest) < entryHeaderSize {
 			return to, fmt.Errorf("%w: entry %d is cut short", ErrCorrupt, index)
 		}
-		size := int(binary.LittleEndian.Uint32(rest[8:]))
-		if size > len(rest)-entryHeaderSize {
+		size := int64(binary.LittleEndian.Uint32(rest[8:]))
+		if size > int64(len(rest)-entryHeaderSize) {
 			return to, fmt.Errorf("%w: entry %d of %d bytes, %d left", ErrCorrupt, index, size, len(rest)-entryHeaderSize)
 		}
 		e := engine.Entry{Term: engine.Term(binary.LittleEndian.Uint64(rest)), Index: index, Kind: engine.EntryKind(rest[12])}

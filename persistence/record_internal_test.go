@@ -15,7 +15,7 @@ func TestRecordBytes(t *testing.T) {
 		{Term: 5, Index: 9, Kind: engine.EntryNoOp},
 		{Term: 6, Index: 10, Kind: engine.EntryCommand, Data: []byte{0xab, 0xcd}},
 	})
-	b.SetHardState(0, engine.HardState{Term: 7, Vote: 3})
+	b.SetHardState(0, engine.HardState{Term: 7, Vote: 3, VoteIncarnation: 0xa1a2a3a4a5a6a7a8})
 	b.SetCommit(1, 8)
 	encoded := b.appendRecords(nil)
 	require.Equal(t, ""+
@@ -23,7 +23,7 @@ func TestRecordBytes(t *testing.T) {
 		"0900000000000000"+"02000000"+"00000000"+ // from index 9, two of them
 		"0500000000000000"+"00000000"+"01000000"+
 		"0600000000000000"+"02000000"+"02000000"+"abcd"+
-		"02010000"+"10000000"+"0000000000000000"+"0700000000000000"+"0300000000000000"+
+		"02010000"+"18000000"+"0000000000000000"+"0700000000000000"+"0300000000000000"+"a8a7a6a5a4a3a2a1"+
 		"03010000"+"08000000"+"0100000000000000"+"0800000000000000",
 		hex.EncodeToString(encoded))
 	require.EqualValues(t, len(encoded), b.payloadSize())
@@ -31,21 +31,21 @@ func TestRecordBytes(t *testing.T) {
 
 func TestCheckpointAndSealComeBack(t *testing.T) {
 	state := groupState{
-		hard: engine.HardState{Term: 1, Vote: 2}, base: engine.Position{Term: 3, Index: 4},
-		last: engine.Position{Term: 5, Index: 6}, commit: 7,
-		snapshot: snapshotName{id: 8, position: engine.Position{Term: 9, Index: 10}},
+		hard: engine.HardState{Term: 1, Vote: 2, VoteIncarnation: 3}, base: engine.Position{Term: 4, Index: 5},
+		last: engine.Position{Term: 6, Index: 7}, commit: 8,
+		snapshot: snapshotName{id: 9, position: engine.Position{Term: 10, Index: 11}},
 	}
-	payload := appendSeal(appendCheckpoint(nil, 11, &state), seal{number: 12, useID: 13})
+	payload := appendSeal(appendCheckpoint(nil, 12, &state), seal{number: 13, useID: 14})
 	r, rest, err := nextRecord(payload)
 	require.NoError(t, err)
-	require.Equal(t, Group(11), r.group)
+	require.Equal(t, Group(12), r.group)
 	require.Equal(t, state, r.checkpoint())
 	for i := range checkpointSize / 8 {
 		require.EqualValues(t, i+1, r.u64(i), "fields stand in the documented order")
 	}
 	r, rest, err = nextRecord(rest)
 	require.NoError(t, err)
-	require.Equal(t, seal{number: 12, useID: 13}, r.seal())
+	require.Equal(t, seal{number: 13, useID: 14}, r.seal())
 	require.Empty(t, rest)
 }
 
@@ -80,6 +80,7 @@ func TestMalformedEntries(t *testing.T) {
 		"count of four billion":   one + "ffffffff" + "00000000",
 		"second cut short":        one + "02000000" + "00000000" + one + "04000000" + "02000000" + "aabbccdd" + one + "00000000" + "0200",
 		"data cut short":          one + "01000000" + "00000000" + one + "03000000" + "02000000" + "aabb",
+		"data of four billion":    one + "01000000" + "00000000" + one + "ffffffff" + "02000000" + "aabb",
 		"bytes left over":         one + "01000000" + "00000000" + one + "01000000" + "02000000" + "aabb",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,7 +98,7 @@ func TestHintsArePassedOver(t *testing.T) {
 	payload = append(payload, "hello"...)
 	payload = appendRecord(payload, &record{kind: recordCommit, commit: 0})
 	r := newRecovery(directory{})
-	sealed, err := r.applyBatch(payload, batchPlace{})
+	sealed, err := r.applyBatch(batchHeader{records: 2}, payload, batchPlace{})
 	require.NoError(t, err)
 	require.Nil(t, sealed)
 	require.Len(t, r.groups, 1)

@@ -157,7 +157,7 @@ func (r *recovery) readSegment(i int, next chain) (*seal, error) {
 		if err != nil || !ok {
 			return nil, err
 		}
-		sealed, err := r.applyBatch(payload, batchPlace{oldest: i == 0, opening: offset == blockSize})
+		sealed, err := r.applyBatch(h, payload, batchPlace{oldest: i == 0, opening: offset == blockSize})
 		if err != nil {
 			return nil, fmt.Errorf("segment %s, offset %d, batch %d: %w", s.name, offset, h.number, err)
 		}
@@ -184,6 +184,12 @@ func (r *recovery) judgeEnd(i int) error {
 	case ok && h.number == end.next.number && h.previous != end.next.previous:
 		return fmt.Errorf("%w: segment %s, offset %d: batch %d does not follow the batch before it", ErrCorrupt,
 			s.name, end.offset, h.number)
+	}
+	if ok && end.offset+blockSize < s.header.size {
+		// The header of the torn batch survived, and the next batch has the same number: written over it and torn
+		// as well, it could complete this one. So it is overwritten first, whatever stands before it. Only a seal
+		// stands in the last block; one sector holds it, so it is never torn.
+		r.tail.empty = false
 	}
 	if at, found, err := s.newer(end.offset, end.next.number); found || err != nil {
 		return r.verdict(err, s, at)
@@ -217,13 +223,14 @@ type batchPlace struct {
 }
 
 // applyBatch applies the records of an intact batch and returns the seal, if it holds one.
-func (r *recovery) applyBatch(payload []byte, place batchPlace) (*seal, error) {
+func (r *recovery) applyBatch(h batchHeader, payload []byte, place batchPlace) (*seal, error) {
 	r.touched = r.touched[:0]
 	if place.opening && (len(payload) == 0 || recordKind(payload[0]) != recordCheckpoint) {
 		return nil, fmt.Errorf("%w: the segment does not open with a checkpoint", ErrCorrupt)
 	}
 	var sealed *seal
-	for len(payload) > 0 {
+	records := uint32(0)
+	for ; len(payload) > 0; records++ {
 		record, rest, err := nextRecord(payload)
 		if err != nil {
 			return nil, err
@@ -241,6 +248,9 @@ func (r *recovery) applyBatch(payload []byte, place batchPlace) (*seal, error) {
 			return nil, err
 		}
 		payload = rest
+	}
+	if records != h.records {
+		return nil, fmt.Errorf("%w: %d records where the header says %d", ErrCorrupt, records, h.records)
 	}
 	return sealed, r.checkTouched()
 }

@@ -102,13 +102,13 @@ func (b *Batch) Append(group Group, entries []engine.Entry) {
 	b.records = append(b.records, record{kind: recordEntries, group: group, entries: entries})
 }
 
-// SetHardState adds a hard state. Its term never falls, and a vote once given in a term stays.
+// SetHardState adds a hard state. Its term never falls, and a vote once given in a term stays, incarnation included.
 func (b *Batch) SetHardState(group Group, state engine.HardState) {
 	b.records = append(b.records, record{kind: recordHardState, group: group, state: state})
 }
 
-// SetCommit adds the group's commit index; one below an earlier one changes nothing. It is a hint for the next start and never worth a sync of its own:
-// a batch that holds nothing else is not written by callers.
+// SetCommit adds the group's commit index; one below an earlier one changes nothing. It is a hint for the next start
+// and never worth a sync of its own: a batch that holds nothing else is not written by callers.
 //
 // It speaks of the entries recorded so far, in this batch or an earlier one. An index that was committed by entries
 // still waiting in a queue must not be added: after a crash it would call the entries that those replace committed.

@@ -1,6 +1,7 @@
 package persistence_test
 
 import (
+	"io/fs"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
@@ -121,12 +122,11 @@ func readFile(t testing.TB, fsys persistence.FS, name string) []byte {
 func writeFile(t testing.TB, fsys persistence.FS, name string, data []byte) {
 	t.Helper()
 	path := filepath.Join(testPath, name)
-	file, err := fsys.Open(path)
-	if err != nil {
-		file, err = fsys.Create(path)
+	if err := fsys.Remove(path); err != nil {
+		require.ErrorIs(t, err, fs.ErrNotExist)
 	}
+	file, err := fsys.Create(path)
 	require.NoError(t, err)
-	require.NoError(t, file.Truncate(int64(len(data))))
 	_, err = file.WriteAt(data, 0)
 	require.NoError(t, err)
 	require.NoError(t, file.Sync())

@@ -102,7 +102,7 @@ func unflatten(number protowire.Number, v *fields) engine.Message {
 	case numRequestVote:
 		return &engine.RequestVote{Term: term, Last: position(v[1], v[2]), Transfer: v[3] != 0}
 	case numRequestVoteResponse:
-		return &engine.RequestVoteResponse{Term: term, Granted: v[1] != 0}
+		return &engine.RequestVoteResponse{Term: term, Granted: v[1] != 0, Candidate: engine.Incarnation(v[2])}
 	default:
 		return &engine.TimeoutNow{Term: term, Number: engine.SendNumber(v[1])}
 	}

@@ -61,7 +61,7 @@ func flatten(message engine.Message) (protowire.Number, fields) {
 	case *engine.RequestVote:
 		return numRequestVote, fields{uint64(m.Term), uint64(m.Last.Term), uint64(m.Last.Index), bit(m.Transfer)}
 	case *engine.RequestVoteResponse:
-		return numRequestVoteResponse, fields{uint64(m.Term), bit(m.Granted)}
+		return numRequestVoteResponse, fields{uint64(m.Term), bit(m.Granted), uint64(m.Candidate)}
 	case *engine.TimeoutNow:
 		return numTimeoutNow, fields{uint64(m.Term), uint64(m.Number)}
 	}

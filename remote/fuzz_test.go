@@ -28,7 +28,7 @@ func fuzzSeeds() [][]byte {
 		&engine.RequestPreVote{Term: 7, Round: 2, Last: at(6, 40)},
 		&engine.RequestPreVoteResponse{Term: 7, Round: 2, Granted: true},
 		&engine.RequestVote{Term: 7, Last: at(6, 40), Transfer: true},
-		&engine.RequestVoteResponse{Term: 7, Granted: true},
+		&engine.RequestVoteResponse{Term: 7, Granted: true, Candidate: 1 << 63},
 		&engine.TimeoutNow{Term: 7, Number: 14},
 	} {
 		bodies = append(bodies, appendEnvelope(nil, m))

@@ -97,7 +97,7 @@ func drawMessage(t *rapid.T) engine.Message {
 	case 7:
 		return &engine.RequestVote{Term: term, Last: drawPosition(t, term-1), Transfer: rapid.Bool().Draw(t, "transfer")}
 	case 8:
-		return &engine.RequestVoteResponse{Term: term, Granted: rapid.Bool().Draw(t, "granted")}
+		return &engine.RequestVoteResponse{Term: term, Granted: rapid.Bool().Draw(t, "granted"), Candidate: engine.Incarnation(rapid.Uint64().Draw(t, "candidate"))}
 	}
 	return &engine.TimeoutNow{Term: term, Number: drawSendNumber(t)}
 }
@@ -143,7 +143,7 @@ func generated(message engine.Message) *raftpb.Envelope {
 		}}}
 	case *engine.RequestVoteResponse:
 		return &raftpb.Envelope{Message: &raftpb.Envelope_RequestVoteResponse{RequestVoteResponse: &raftpb.RequestVoteResponse{
-			Term: uint64(m.Term), Granted: m.Granted,
+			Term: uint64(m.Term), Granted: m.Granted, CandidateIncarnation: uint64(m.Candidate),
 		}}}
 	case *engine.TimeoutNow:
 		return &raftpb.Envelope{Message: &raftpb.Envelope_TimeoutNow{TimeoutNow: &raftpb.TimeoutNow{

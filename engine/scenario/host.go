@@ -126,6 +126,17 @@ func (c *Cluster) DropAt(position int) {
 	c.tell("lost: %s", c.network.take(position))
 }
 
+// HoldAt takes the message at a position of the order of sending off the network, and returns what puts it back
+// behind all others.
+func (c *Cluster) HoldAt(position int) (release func()) {
+	e := c.network.take(position)
+	c.tell("held back: %s", e)
+	return func() {
+		c.network.flight = append(c.network.flight, e)
+		c.tell("on its way again: %s", e)
+	}
+}
+
 // DuplicateAt sends the message at a position of the order of sending once more, behind all others.
 func (c *Cluster) DuplicateAt(position int) {
 	e := c.network.flight[position]

@@ -56,6 +56,9 @@ func (m *Model) Step(random *rand.Rand, batch *persistence.Batch) {
 
 func (m *Model) hardState(random *rand.Rand, batch *persistence.Batch) {
 	state := engine.HardState{Term: m.State.HardState.Term + 1, Vote: engine.NodeID(random.IntN(4))}
+	if state.Vote != 0 {
+		state.VoteIncarnation = engine.Incarnation(random.Uint64())
+	}
 	batch.SetHardState(0, state)
 	m.State.HardState = state
 }

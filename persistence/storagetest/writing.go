@@ -69,7 +69,12 @@ func orderInBatch(p *place) {
 
 func hardState(p *place) {
 	s := p.create(at(1))
-	for _, state := range []engine.HardState{{Term: 1, Vote: 7}, {Term: 2}, {Term: 2, Vote: 3}, {Term: 5, Vote: 7}} {
+	for _, state := range []engine.HardState{
+		{Term: 1, Vote: 7},
+		{Term: 2},
+		{Term: 2, Vote: 3, VoteIncarnation: 0xfedcba9876543210},
+		{Term: 5, Vote: 7, VoteIncarnation: 1},
+	} {
 		p.write(s, func(b *persistence.Batch) { b.SetHardState(0, state) })
 		s = p.reopen(s)
 		p.requireState(s, 0, persistence.Recovered{HardState: state})

@@ -1148,11 +1148,13 @@ func (x *RequestVote) GetTransfer() bool {
 }
 
 type RequestVoteResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
-	Granted       bool                   `protobuf:"varint,2,opt,name=granted,proto3" json:"granted,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Term    uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	Granted bool                   `protobuf:"varint,2,opt,name=granted,proto3" json:"granted,omitempty"`
+	// The incarnation of the candidate that is answered.
+	CandidateIncarnation uint64 `protobuf:"varint,3,opt,name=candidate_incarnation,json=candidateIncarnation,proto3" json:"candidate_incarnation,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *RequestVoteResponse) Reset() {
@@ -1197,6 +1199,13 @@ func (x *RequestVoteResponse) GetGranted() bool {
 		return x.Granted
 	}
 	return false
+}
+
+func (x *RequestVoteResponse) GetCandidateIncarnation() uint64 {
+	if x != nil {
+		return x.CandidateIncarnation
+	}
+	return 0
 }
 
 type TimeoutNow struct {
@@ -1327,10 +1336,11 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\tlast_term\x18\x02 \x01(\x04R\blastTerm\x12\x1d\n" +
 	"\n" +
 	"last_index\x18\x03 \x01(\x04R\tlastIndex\x12\x1a\n" +
-	"\btransfer\x18\x04 \x01(\bR\btransfer\"C\n" +
+	"\btransfer\x18\x04 \x01(\bR\btransfer\"x\n" +
 	"\x13RequestVoteResponse\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x18\n" +
-	"\agranted\x18\x02 \x01(\bR\agranted\"8\n" +
+	"\agranted\x18\x02 \x01(\bR\agranted\x123\n" +
+	"\x15candidate_incarnation\x18\x03 \x01(\x04R\x14candidateIncarnation\"8\n" +
 	"\n" +
 	"TimeoutNow\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x16\n" +

@@ -127,7 +127,7 @@ func Messages() []engine.Message {
 		&engine.RequestPreVote{Term: 7, Round: 2, Last: last},
 		&engine.RequestPreVoteResponse{Term: 7, Round: 2, Granted: true},
 		&engine.RequestVote{Term: 7, Last: last, Transfer: true},
-		&engine.RequestVoteResponse{Term: 7, Granted: true},
+		&engine.RequestVoteResponse{Term: 7, Granted: true, Candidate: 1 << 63},
 		&engine.AppendEntries{
 			Term: 7, Number: 11, Prev: engine.Position{Term: 5, Index: 38}, Commit: 38,
 			Entries: []engine.Entry{

@@ -64,7 +64,20 @@ func (s *story) step(id engine.NodeID, change func(*engine.Status), actions ...e
 
 func (s *story) hardState(id engine.NodeID, term engine.Term, vote engine.NodeID) engine.Action {
 	s.seq[id]++
-	return &engine.PersistHardState{Seq: s.seq[id], State: engine.HardState{Term: term, Vote: vote}}
+	return &engine.PersistHardState{Seq: s.seq[id], State: promise(term, vote)}
+}
+
+// promise is the hard state of a node that votes for the first life of another, or not yet.
+func promise(term engine.Term, vote engine.NodeID) engine.HardState {
+	return engine.HardState{Term: term, Vote: vote, VoteIncarnation: peer(vote).Incarnation}
+}
+
+// votes reports the Step in which a node grants a candidate its vote of the term it is in.
+func (s *story) votes(id engine.NodeID, candidate engine.Peer) error {
+	status := s.status[id]
+	asked := &engine.Incoming{From: candidate, Message: &engine.RequestVote{Term: status.Term}}
+	granted := &engine.Send{To: candidate.ID, Wait: true, Message: &engine.RequestVoteResponse{Term: status.Term, Granted: true}}
+	return s.Stepped(id, asked, []engine.Action{granted}, status)
 }
 
 func (s *story) entries(id engine.NodeID, entries ...engine.Entry) engine.Action {
@@ -129,7 +142,7 @@ func TestElectionSafety(t *testing.T) {
 	s := begin(t)
 	require.NoError(t, s.leads(1, 2))
 	require.NoError(t, s.leads(2, 3))
-	s.broken(s.leads(3, 3), "election safety", "n3 leads term 3, and so does n2")
+	s.broken(s.leads(3, 3), "election safety", "n3@0000000000000003 leads term 3, and so does n2@0000000000000002")
 }
 
 func TestElectionSafetyJudgesWhatLeaves(t *testing.T) {
@@ -137,24 +150,51 @@ func TestElectionSafetyJudgesWhatLeaves(t *testing.T) {
 	require.NoError(t, s.leads(1, 2))
 	require.NoError(t, s.step(2, func(st *engine.Status) { st.Term, st.Vote = 2, 2 }, s.hardState(2, 2, 2)))
 	s.syncs(2)
-	s.broken(s.Left(2, 3, &engine.Heartbeat{Term: 2}), "election safety", "n2 leads term 2, and so does n1")
+	s.broken(s.Left(2, 3, &engine.Heartbeat{Term: 2}), "election safety", "n2@0000000000000002 leads term 2, and so does n1@0000000000000001")
 }
 
 func TestSingleVoteAcrossRestarts(t *testing.T) {
 	s := begin(t)
 	vote := func(candidate, claimed engine.NodeID) error {
 		require.NoError(t, s.step(3, func(st *engine.Status) { st.Term, st.Vote = 2, claimed }, s.hardState(3, 2, candidate)))
+		require.NoError(t, s.votes(3, peer(candidate)))
 		s.syncs(3)
 		return s.Left(3, candidate, &engine.RequestVoteResponse{Term: 2, Granted: true})
 	}
 	require.NoError(t, vote(1, 1))
 	s.Crashed(3)
 	require.NoError(t, s.Started(peer(3), engine.Recovered{
-		HardState: engine.HardState{Term: 2, Vote: 1}, Entries: []engine.Entry{command(1, 1, "a")},
+		HardState: promise(2, 1), Entries: []engine.Entry{command(1, 1, "a")},
 	}))
 	s.seq[3] = 0
 	s.status[3] = engine.Status{ID: 3, Term: 2, Last: engine.Position{Term: 1, Index: 1}, Durable: 1, Membership: voters(1, 2, 3)}
-	s.broken(vote(2, 1), "single vote", "n3 votes for n2 in term 2 and has voted for n1")
+	s.broken(vote(2, 1), "single vote", "n3 votes for n2@0000000000000002 in term 2 and has voted for n1@0000000000000001")
+}
+
+// A candidate that lost its disk may have won the term in its earlier life.
+func TestSingleVoteGoesToOneIncarnation(t *testing.T) {
+	s := begin(t)
+	again := engine.Peer{ID: 1, Incarnation: 99}
+	require.NoError(t, s.step(3, func(st *engine.Status) { st.Term = 2 }, s.hardState(3, 2, 1)))
+	require.NoError(t, s.votes(3, peer(1)))
+	require.NoError(t, s.votes(3, peer(1)), "the same request may come twice")
+	s.broken(s.votes(3, again), "single vote", "n3 votes for n1@0000000000000063 in term 2 and has voted for n1@0000000000000001")
+}
+
+func TestElectionSafetyIsOneIncarnations(t *testing.T) {
+	s := begin(t)
+	require.NoError(t, s.leads(1, 2))
+	s.Crashed(1)
+	again := engine.Peer{ID: 1, Incarnation: 99}
+	require.NoError(t, s.Started(again, engine.Recovered{HardState: engine.HardState{Term: 1}, Entries: []engine.Entry{command(1, 1, "a")}}))
+	s.broken(s.Left(1, 2, &engine.Heartbeat{Term: 2}), "persist before send", "resting on a vote for n1@0000000000000063")
+	s.seq[1] = 0
+	require.NoError(t, s.step(1, func(st *engine.Status) { st.Role, st.Term, st.Vote = engine.Candidate, 2, 1 }, &engine.PersistHardState{
+		Seq: 1, State: engine.HardState{Term: 2, Vote: 1, VoteIncarnation: 99},
+	}))
+	require.NoError(t, s.Durable(1, 1))
+	s.broken(s.Left(1, 2, &engine.Heartbeat{Term: 2}), "election safety",
+		"n1@0000000000000063 leads term 2, and so does n1@0000000000000001")
 }
 
 // grants reports the Step in which a node grants n1 its pre-vote.
@@ -361,6 +401,7 @@ func TestPersistBeforeSend(t *testing.T) {
 			}
 			require.NoError(t, s.step(2, func(st *engine.Status) { st.Term, st.Vote, st.Last = 2, vote, entry.Position() },
 				s.hardState(2, 2, vote), s.entries(2, entry)))
+			require.NoError(t, s.votes(2, peer(vote)))
 			var violation *check.Violation
 			require.ErrorAs(t, s.Left(2, c.to, c.message), &violation)
 			require.Equal(t, "persist before send", violation.Property)

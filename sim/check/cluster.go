@@ -24,8 +24,8 @@ type Cluster struct {
 func New() *Cluster {
 	return &Cluster{
 		nodes:     map[engine.NodeID]*node{},
-		elections: electionSafety{leaders: map[engine.Term]engine.NodeID{}},
-		votes:     singleVote{votes: map[ballot]engine.NodeID{}},
+		elections: electionSafety{leaders: map[engine.Term]engine.Peer{}},
+		votes:     singleVote{votes: map[ballot]engine.Peer{}},
 		matching:  logMatching{slots: map[engine.Position]slot{}},
 		commits:   commitRule{holders: map[engine.Position][]engine.Peer{}},
 		outcomes:  newOutcomes(),
@@ -40,7 +40,7 @@ func (c *Cluster) Started(peer engine.Peer, recovered engine.Recovered) error {
 			return err
 		}
 	}
-	n := &node{peer: peer}
+	n := &node{peer: peer, granted: map[engine.Term]engine.Peer{}}
 	n.disk = image{state: recovered.HardState, log: history{base: recovered.Base}}
 	n.disk.log.entries = append(n.disk.log.entries, recovered.Entries...)
 	n.memory = n.disk
@@ -73,6 +73,7 @@ func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine
 		checkMonotonic(n, before),
 		checkDurableIndex(n),
 		checkIdentity(n, actions),
+		n.grants(event, actions),
 		checkElectionQuorum(n, before, event),
 		c.matching.checkMessage(event),
 		c.matching.stepped(n, actions),

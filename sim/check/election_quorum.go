@@ -54,7 +54,7 @@ func (n *node) hasVote(member engine.Member, newborn bool) bool {
 		return p.ID == member.ID && (p.Incarnation == member.Incarnation || (member.Incarnation == 0 && newborn))
 	}
 	if counts(n.peer) {
-		return n.disk.state == engine.HardState{Term: n.status.Term, Vote: n.peer.ID}
+		return n.disk.state == voteFor(n.peer, n.status.Term)
 	}
 	return n.votesOf == n.status.Term && slices.ContainsFunc(n.votes, counts)
 }

@@ -2,16 +2,16 @@ package check
 
 import "github.com/yggr-go/yggr/engine"
 
-// electionSafety: at most one node leads in a term (dissertation §3.2, Figure 3.2).
+// electionSafety: at most one incarnation of one node leads in a term (dissertation §3.2, Figure 3.2).
 type electionSafety struct {
-	leaders map[engine.Term]engine.NodeID
+	leaders map[engine.Term]engine.Peer
 }
 
 func (e *electionSafety) stepped(n *node) error {
 	if n.status.Role != engine.Leader {
 		return nil
 	}
-	return e.leads(n.peer.ID, n.status.Term)
+	return e.leads(n.peer, n.status.Term)
 }
 
 // left takes what only a leader says for a claim to lead: a node that sends it leads, whatever it calls itself.
@@ -19,15 +19,15 @@ func (e *electionSafety) left(n *node, message engine.Message) error {
 	if !leaderMessage(message) {
 		return nil
 	}
-	return e.leads(n.peer.ID, message.MessageTerm())
+	return e.leads(n.peer, message.MessageTerm())
 }
 
-func (e *electionSafety) leads(id engine.NodeID, term engine.Term) error {
+func (e *electionSafety) leads(who engine.Peer, term engine.Term) error {
 	leader, known := e.leaders[term]
-	if known && leader != id {
-		return violated("election safety", "%v leads term %d, and so does %v", id, term, leader)
+	if known && leader != who {
+		return violated("election safety", "%v leads term %d, and so does %v", who, term, leader)
 	}
-	e.leaders[term] = id
+	e.leaders[term] = who
 	return nil
 }
 

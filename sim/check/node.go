@@ -9,16 +9,17 @@ import (
 // node is what the reports tell about one node: its memory, its disk, and what lies between the two.
 type node struct {
 	peer    engine.Peer
-	status  engine.Status // after the newest Step; at a start only what was recovered
-	memory  image         // every Persist action carried out, durable or not
-	disk    image         // the confirmed ones
-	pending []write       // emitted and not confirmed, oldest first
-	lastSeq engine.Seq    // of this life: emitted,
-	synced  engine.Seq    // confirmed by the disk,
-	told    engine.Seq    // and confirmed to the engine
-	handed  engine.Index  // the newest index handed to the state machine in this life
-	votes   []engine.Peer // who granted the node its vote
-	votesOf engine.Term   // in this term
+	status  engine.Status               // after the newest Step; at a start only what was recovered
+	memory  image                       // every Persist action carried out, durable or not
+	disk    image                       // the confirmed ones
+	pending []write                     // emitted and not confirmed, oldest first
+	lastSeq engine.Seq                  // of this life: emitted,
+	synced  engine.Seq                  // confirmed by the disk,
+	told    engine.Seq                  // and confirmed to the engine
+	handed  engine.Index                // the newest index handed to the state machine in this life
+	granted map[engine.Term]engine.Peer // who got the node's vote in this life
+	votes   []engine.Peer               // who granted the node its vote
+	votesOf engine.Term                 // in this term
 }
 
 // image is the content of a disk.

@@ -15,12 +15,12 @@ import "github.com/yggr-go/yggr/engine"
 func checkPersistBeforeSend(n *node, to engine.NodeID, message engine.Message) error {
 	switch m := message.(type) {
 	case *engine.RequestVote:
-		return n.provesVote(n.peer.ID, message)
+		return n.provesVote(n.peer, message)
 	case *engine.AppendEntries, *engine.Heartbeat, *engine.TimeoutNow:
-		return n.provesVote(n.peer.ID, message)
+		return n.provesVote(n.peer, message)
 	case *engine.RequestVoteResponse:
 		if m.Granted {
-			return n.provesVote(to, message)
+			return n.provesVote(n.grantee(to, m.Term), message)
 		}
 	case *engine.AppendEntriesResponse:
 		if m.Accepted {
@@ -31,13 +31,17 @@ func checkPersistBeforeSend(n *node, to engine.NodeID, message engine.Message) e
 	return nil
 }
 
-func (n *node) provesVote(candidate engine.NodeID, message engine.Message) error {
+func (n *node) provesVote(candidate engine.Peer, message engine.Message) error {
 	term, disk := message.MessageTerm(), n.disk.state
-	if disk.Term > term || disk == (engine.HardState{Term: term, Vote: candidate}) {
+	if disk.Term > term || disk == voteFor(candidate, term) {
 		return nil
 	}
 	return violated("persist before send", "%v sends %T in term %d resting on a vote for %v, its disk holds term %d and a vote for %v",
-		n.peer.ID, message, term, candidate, disk.Term, disk.Vote)
+		n.peer.ID, message, term, candidate, disk.Term, engine.Peer{ID: disk.Vote, Incarnation: disk.VoteIncarnation})
+}
+
+func voteFor(candidate engine.Peer, term engine.Term) engine.HardState {
+	return engine.HardState{Term: term, Vote: candidate.ID, VoteIncarnation: candidate.Incarnation}
 }
 
 // provesMatch looks at what the disk holds and not at the durable index. A write of a later term that will replace
