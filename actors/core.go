@@ -26,8 +26,9 @@ type core struct {
 	clock      Clock
 	random     engine.Random
 	intercept  func(child string, message any)
-	tickQueued atomic.Bool // at most one tick is queued
-	created    atomic.Bool // the storage exists: a restart recovers it
+	tickQueued atomic.Bool   // at most one tick is queued
+	created    atomic.Bool   // the storage exists: a restart recovers it
+	epoch      atomic.Uint64 // of the incarnation that lives now
 
 	leader atomic.Pointer[Leader]
 

@@ -32,7 +32,8 @@ type driver struct {
 	identity  persistence.Identity
 	metrics   func() persistence.Metrics
 	transport remote.Transport
-	early     []remote.Hello // handshakes from before the node served
+	early     []remote.Hello         // handshakes from before the node served
+	foreign   map[engine.NodeID]bool // whose last handshake was of another cluster
 
 	persistence, apply, ticker, snapshot, transporter *actor.PID
 
@@ -73,7 +74,11 @@ type events struct {
 	seen      engine.PeerSeen
 }
 
-func newDriver(c *core) *driver { return &driver{core: c, life: &life{epoch: lastEpoch.Add(1)}} }
+func newDriver(c *core) *driver {
+	epoch := lastEpoch.Add(1)
+	c.epoch.Store(epoch)
+	return &driver{core: c, life: &life{epoch: epoch}, foreign: make(map[engine.NodeID]bool)}
+}
 
 // Receive implements actor.Actor.
 func (d *driver) Receive(ctx actor.Context) {
@@ -159,7 +164,7 @@ func (d *driver) seal(ctx actor.Context) {
 }
 
 func (d *driver) incoming(ctx actor.Context, message *peerMessage) {
-	if !d.live(message.epoch) {
+	if !d.live(message.epoch) || d.foreign[message.from.ID] {
 		return
 	}
 	d.events.incoming = engine.Incoming{Now: d.core.clock.Now(), From: message.from, Message: message.message}
@@ -204,10 +209,19 @@ func (d *driver) peerSeen(ctx actor.Context, message *peerSeen) {
 
 // meet tells the engine of a peer. A joiner learns the full cluster id from its first one; the pin is queued
 // before anything that a message of that peer makes durable.
+//
+// Before it knows its cluster a joiner's transport lets in every cluster of its name. The founders' entry stands at
+// 1/1 in all of them, so the logs of two would seem to match: nothing of a peer of another cluster reaches the
+// engine. Handshakes and messages come in one order, so this holds for what was on its way as well.
 func (d *driver) meet(ctx actor.Context, hello remote.Hello) {
 	if !d.identity.Cluster.Same(hello.Cluster) {
+		d.core.log.Error("peer is of another cluster; its messages are dropped",
+			"peer", hello.Peer.String(), "its_cluster", hello.Cluster.String(), "our_cluster", d.identity.Cluster.String())
+		d.foreign[hello.Peer.ID] = true
 		return
 	}
+	delete(d.foreign, hello.Peer.ID)
+	d.warnOfStranger(hello.Peer)
 	if !d.identity.Cluster.Pinned() && hello.Cluster.Pinned() {
 		d.identity.Cluster = hello.Cluster
 		ctx.Send(d.persistence, &pinCluster{id: hello.Cluster})
@@ -215,6 +229,16 @@ func (d *driver) meet(ctx actor.Context, hello remote.Hello) {
 	}
 	d.events.seen = engine.PeerSeen{Now: d.core.clock.Now(), From: hello.Peer}
 	d.step(ctx, &d.events.seen)
+}
+
+// warnOfStranger tells of a member that came back in another incarnation: its directory was lost, or it was started on
+// another one. Nobody counts it, and nobody would notice before the next node fails.
+func (d *driver) warnOfStranger(from engine.Peer) {
+	m, known := d.engine.Membership().Lookup(from.ID)
+	if known && m.Incarnation != 0 && m.Incarnation != from.Incarnation {
+		d.core.log.Error("member has come back with another data directory; it does not count until it is removed and added anew",
+			"peer", from.String(), "membership_names", engine.Peer{ID: m.ID, Incarnation: m.Incarnation}.String())
+	}
 }
 
 // pin tells the transport the full cluster id, once it is known.

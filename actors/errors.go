@@ -7,7 +7,7 @@ import (
 	"github.com/yggr-go/yggr/engine"
 )
 
-// Certainly not applied: the command never entered a log. Retrying is always safe.
+// Certainly not applied, now and later: a retry cannot apply the command twice.
 var (
 	// ErrNoLeader: no leader is known. Back off and retry.
 	ErrNoLeader = errors.New("actors: no leader known")
@@ -64,12 +64,8 @@ func (e *OutcomeUnknownError) Is(target error) bool { return target == ErrOutcom
 // Unwrap returns the cause.
 func (e *OutcomeUnknownError) Unwrap() error { return e.Cause }
 
-// The node is gone.
+// Causes of an [OutcomeUnknownError].
 var (
-	// ErrDriverDead: the raft actor panicked and its supervisor gave it up. Restart the process.
-	ErrDriverDead = errors.New("actors: driver dead")
-	// ErrFatal is the kind of every [FatalError].
-	ErrFatal = errors.New("actors: fatal")
 	// ErrStopped is the cause of an [OutcomeUnknownError] when the node stopped before the end was seen. It is not
 	// [ErrShutdown], which says that the command was never accepted.
 	ErrStopped = errors.New("actors: node stopped")
@@ -77,6 +73,14 @@ var (
 	ErrRestarted = errors.New("actors: raft actor restarted")
 	// ErrLostLeadership is the cause of an [OutcomeUnknownError] when another leader took over.
 	ErrLostLeadership = errors.New("actors: leadership lost")
+)
+
+// The node is gone.
+var (
+	// ErrDriverDead: the raft actor panicked and its supervisor gave it up. Restart the process.
+	ErrDriverDead = errors.New("actors: driver dead")
+	// ErrFatal is the kind of every [FatalError].
+	ErrFatal = errors.New("actors: fatal")
 )
 
 // FatalError says that the node failed for good: its storage, its state machine or proof of lost data. The node

@@ -41,9 +41,8 @@ func newInbound(root *actor.RootContext, epoch uint64, driver *actor.PID) *inbou
 // PeerSeen implements remote.Handler.
 func (in *inbound) PeerSeen(hello remote.Hello) {
 	q := in.quota(hello.Peer.ID)
-	if q.take(0, 1) {
-		in.root.Send(in.driver, &peerSeen{epoch: in.epoch, hello: hello, quota: q})
-	}
+	q.messages.Add(1) // never refused: what follows on the connection is judged by it
+	in.root.Send(in.driver, &peerSeen{epoch: in.epoch, hello: hello, quota: q})
 }
 
 // Deliver implements remote.Handler.

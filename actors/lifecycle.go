@@ -131,17 +131,17 @@ func (d *driver) startSnapshot(ctx actor.Context) {
 func (d *driver) HandleFailure(_ *actor.ActorSystem, supervisor actor.Supervisor, child *actor.PID,
 	_ *actor.RestartStatistics, reason, _ any,
 ) {
-	supervisor.StopChildren(child)
 	ctx, ok := supervisor.(actor.Context)
 	if !ok {
 		panic(fmt.Sprintf("actors: a %T supervises", supervisor))
 	}
-	switch err := fmt.Errorf("panic: %v", reason); {
+	switch err := fmt.Errorf("panic: %v", reason); { // the cause is known before the child is stopped
 	case child.Equal(d.persistence):
 		d.fail(ctx, persistenceName, err)
 	case child.Equal(d.apply):
 		d.fail(ctx, applyName, err)
 	}
+	supervisor.StopChildren(child)
 }
 
 // childFailed is a failure that an actor reports of itself.

@@ -3,12 +3,14 @@ package actors
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yggr-go/yggr/engine"
@@ -412,6 +414,80 @@ func TestJoinerPinsItsClusterAtFirstContact(t *testing.T) {
 	status, err = c.start(1, Recover{}).Status(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, id, status.Cluster, "it is durable")
+}
+
+// Before it knows its cluster a joiner's transport lets in every cluster of its name. The founders' entries of two
+// clusters stand at 1/1 both, so the joiner would take the one for the other.
+func TestMessagesOfAnotherClusterAreDropped(t *testing.T) {
+	c := newCluster(t, 1)
+	id := func(address string) engine.ClusterID {
+		members, err := engine.NewMembership(engine.Member{ID: 9, Role: engine.Voter, Address: address})
+		require.NoError(t, err)
+		founders, err := engine.FoundersEntry(members)
+		require.NoError(t, err)
+		return engine.NewClusterID("test", founders)
+	}
+	ours, foreign := id("ours"), id("theirs")
+	n := c.start(1, Join{})
+	in := newInbound(c.system.Root, n.core.epoch.Load(), n.PID())
+	friend, stranger := engine.Peer{ID: 2, Incarnation: 2}, engine.Peer{ID: 3, Incarnation: 3}
+	in.PeerSeen(remote.Hello{Cluster: ours, Peer: friend})
+	in.PeerSeen(remote.Hello{Cluster: foreign, Peer: stranger})
+	in.Deliver(stranger, &engine.Heartbeat{Term: 9, Number: 1}, 10)
+	in.Deliver(friend, &engine.Heartbeat{Term: 4, Number: 1}, 10)
+	c.eventually(func() bool { return c.term(n) > 0 })
+	require.EqualValues(t, 4, c.term(n), "the stranger's term is not adopted")
+	status, err := n.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, ours, status.Cluster)
+	require.Equal(t, friend.ID, status.Leader)
+
+	in.PeerSeen(remote.Hello{Cluster: ours, Peer: stranger}) // it was rebuilt as one of ours
+	in.Deliver(stranger, &engine.Heartbeat{Term: 9, Number: 1}, 10)
+	c.eventually(func() bool { return c.term(n) == 9 })
+}
+
+func TestMemberThatComesBackWithAnotherDirectoryIsReported(t *testing.T) {
+	c := newCluster(t, 3)
+	var log lockedBuffer
+	c.adjust = func(cfg *Config) { cfg.Logger = hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Error}) }
+	c.startAll()
+	leader := c.leader()
+	c.eventually(func() bool {
+		s, err := leader.Status(t.Context())
+		require.NoError(t, err)
+		for _, m := range s.Membership.Members {
+			if m.Incarnation == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	c.converge()
+	lost := c.idOf(c.follower())
+	c.shutdown(lost)
+	c.storages[lost] = persistence.NewMemory()
+	c.start(lost, NewCluster{Members: c.members})
+	c.eventually(func() bool { return strings.Contains(log.String(), "another data directory") })
+	require.Contains(t, log.String(), lost.String()+"@")
+}
+
+// lockedBuffer is a log that may be read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	log strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.log.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.log.String()
 }
 
 // sealCounting counts the batches without records.

@@ -352,28 +352,41 @@ func (p *countingPort) finish(_ uint64, err error) {
 	}
 }
 
-func TestPoolKeepsAFewGoroutinesParkedAndEndsThem(t *testing.T) {
-	p := newPool(2)
-	parked := func() int {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return len(p.parked)
-	}
+// parkedAfter runs n turns side by side and waits until as many goroutines are parked.
+func parkedAfter(t *testing.T, p *pool, n, parked int) {
+	t.Helper()
 	hold := make(chan struct{})
 	var wg sync.WaitGroup
-	for range 5 { // none waits for another
+	for range n { // none waits for another
 		wg.Add(1)
 		p.Schedule(func() { wg.Done(); <-hold })
 	}
 	wg.Wait()
 	close(hold)
-	require.Eventually(t, func() bool { return parked() == 2 }, patience, time.Millisecond, "the rest ended")
+	require.Eventually(t, func() bool { return countParked(p) == parked }, patience, time.Millisecond)
+}
+
+func countParked(p *pool) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.parked)
+}
+
+func TestPoolReusesParkedGoroutinesAndEndsThem(t *testing.T) {
+	p := newPool(5)
+	parkedAfter(t, p, 5, 5)
 	again := make(chan struct{})
 	p.Schedule(func() { again <- struct{}{} })
-	require.Equal(t, 1, parked(), "a parked one took the turn")
+	require.Equal(t, 4, countParked(p), "a parked one took the turn")
 	<-again
 	p.close()
-	require.Zero(t, parked())
+	require.Zero(t, countParked(p))
 	p.Schedule(func() { again <- struct{}{} }) // a closed pool still runs what it is given
 	<-again
+}
+
+func TestPoolParksOnlyAFew(t *testing.T) {
+	p := newPool(2)
+	parkedAfter(t, p, 5, 2) // the others end, which the leak check holds
+	p.close()
 }

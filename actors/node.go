@@ -25,8 +25,9 @@ func newNode[C, R any](c *core, codec statemachine.Codec[C]) *Node[C, R] {
 
 // Write appends a command and returns its response once it is committed and applied here. Errors:
 // [NotLeaderError], [ErrNoLeader], [ErrBusy], [ErrShutdown], [ErrTooLarge], [ErrBadCommand], [ErrRejected] (not
-// applied); [OutcomeUnknownError], [ErrDriverDead], [FatalError] (unknown). A context that ends after the command
-// was handed over gives an [OutcomeUnknownError] with the context's cause.
+// applied); [OutcomeUnknownError], [ErrDriverDead], [FatalError] (unknown). A context that was over before the command
+// was handed over gives its own error, and the command is not applied; one that ends later gives an
+// [OutcomeUnknownError] with the context's cause: test for [ErrOutcomeUnknown] before context.Canceled.
 func (n *Node[C, R]) Write(ctx context.Context, command C) (R, error) {
 	var none R
 	if err := ctx.Err(); err != nil {

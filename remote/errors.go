@@ -20,9 +20,9 @@ var (
 	ErrRefused = errors.New("remote: handshake refused")
 )
 
-// While a connection carries messages. Each of them closes it.
+// While a connection carries messages.
 var (
-	// ErrMalformed is wrapped by what the gateway says of bytes that no correct peer sends.
+	// ErrMalformed is wrapped by what the gateway says of bytes that no correct peer sends. It closes the connection.
 	ErrMalformed = errors.New("remote: malformed")
 	// ErrUnknownMessage: the message has a type that this build does not know. It is counted and ignored.
 	ErrUnknownMessage = errors.New("remote: unknown message type")

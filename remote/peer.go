@@ -293,6 +293,7 @@ func (p *peer) setRemote(remote Hello) error {
 func (p *peer) serve(conn net.Conn, reader *bufio.Reader) error {
 	ended := make(chan error, 1)
 	go func() { ended <- p.watch(conn, reader) }()
+	p.outbox.signal() // an earlier connection may have broken with something left to write
 	err := p.write(conn, ended)
 	conn.Close()
 	if err != nil {

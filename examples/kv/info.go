@@ -100,7 +100,7 @@ func (s *server) raftSection(m actors.NodeMetrics) section {
 	for i, member := range status.Membership.Members {
 		lines = append(lines, line{
 			fmt.Sprintf("member%d", i),
-			fmt.Sprintf("id=%d,role=%v,address=%s", uint64(member.ID), member.Role, member.Address),
+			fmt.Sprintf("id=%d,role=%v,address=%s,incarnation=%016x", uint64(member.ID), member.Role, member.Address, uint64(member.Incarnation)),
 		})
 	}
 	for i, f := range status.Followers {

@@ -19,7 +19,7 @@ type node = actors.Node[Command, Result]
 // startNode starts the Raft node that the options describe.
 func startNode(ctx context.Context, o options, dir *directory, logger hclog.Logger) (*node, error) {
 	storage := persistence.NewDir(persistence.OS(), o.dataDir, persistence.Options{})
-	bootstrap, err := o.chooseBootstrap(storage)
+	bootstrap, err := o.chooseBootstrap(storage, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func startNode(ctx context.Context, o options, dir *directory, logger hclog.Logg
 }
 
 // chooseBootstrap turns --bootstrap into what the library wants to be told: it never guesses.
-func (o *options) chooseBootstrap(storage persistence.Opener) (actors.Bootstrap, error) {
+func (o *options) chooseBootstrap(storage persistence.Opener, logger hclog.Logger) (actors.Bootstrap, error) {
 	mode := o.bootstrap
 	if mode == bootstrapAuto {
 		exists, err := storage.Exists()
@@ -48,6 +48,8 @@ func (o *options) chooseBootstrap(storage persistence.Opener) (actors.Bootstrap,
 		mode = bootstrapNew
 		if exists {
 			mode = bootstrapRecover
+		} else {
+			logger.Info("no state here: founding a new node", "directory", o.dataDir)
 		}
 	}
 	switch mode {
