@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/yggr-go/yggr/engine"
@@ -142,7 +143,7 @@ func validateAddress(address string) error {
 	if err != nil {
 		return err
 	}
-	if isUnspecified(host) || port == "" || port == "0" {
+	if n, err := strconv.ParseUint(port, 10, 16); isUnspecified(host) || err != nil || n == 0 {
 		return fmt.Errorf("address %q names no host and port to dial", address)
 	}
 	return nil

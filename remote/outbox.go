@@ -36,8 +36,8 @@ func newOutbox(maxEntryBytes int) *outbox {
 // push queues a message whose frame has the given size, and reports whether there was room.
 func (o *outbox) push(message engine.Message, size int) bool {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	queued := o.route(laneItem{message, size})
-	o.mu.Unlock()
 	if queued {
 		o.signal()
 	}
@@ -57,6 +57,15 @@ func (o *outbox) route(item laneItem) bool {
 	return o.control.push(item)
 }
 
+// remind puts the token back if anything waits: a connection that broke may have left something.
+func (o *outbox) remind() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.control.head < len(o.control.items) || o.entries.head < len(o.entries.items) {
+		o.signal()
+	}
+}
+
 func (o *outbox) signal() {
 	select {
 	case o.ready <- struct{}{}:
@@ -74,10 +83,14 @@ func (o *outbox) take(batch []engine.Message, entryBytes int) []engine.Message {
 	return o.entries.pop(batch, entryBytes)
 }
 
-// clear drops everything and returns how many messages that was.
+// clear drops everything, the token too, and returns how many messages that was.
 func (o *outbox) clear() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	select {
+	case <-o.ready:
+	default:
+	}
 	dropped := o.control.clear() + o.entries.clear()
 	o.heartbeat, o.heartbeatAnswer = -1, -1
 	return dropped

@@ -107,3 +107,16 @@ func TestAnOutboxAgainstAModel(t *testing.T) {
 		require.Equal(t, len(model), o.clear())
 	})
 }
+
+// A connection that breaks in the middle of what was taken leaves the rest without a token.
+func TestOutboxRemindsOfWhatWasLeft(t *testing.T) {
+	o := newOutbox(1 << 20)
+	o.remind()
+	require.Empty(t, o.ready, "of nothing")
+	o.push(&engine.AppendEntries{Term: 1}, 10)
+	<-o.ready
+	o.remind()
+	require.Len(t, o.ready, 1)
+	require.Equal(t, 1, o.clear())
+	require.Empty(t, o.ready, "a cleared outbox wakes nobody")
+}

@@ -125,7 +125,9 @@ func (p *peer) run() {
 			continue
 		}
 		reachable = p.noteEnd(err, reachable)
-		if !reachable {
+		if reachable {
+			p.outbox.remind()
+		} else {
 			p.t.dropped.Add(uint64(p.outbox.clear())) // what waited this long is stale
 		}
 		if time.Since(begun) > p.t.cfg.RedialMax+p.t.cfg.DialTimeout {
@@ -293,7 +295,7 @@ func (p *peer) setRemote(remote Hello) error {
 func (p *peer) serve(conn net.Conn, reader *bufio.Reader) error {
 	ended := make(chan error, 1)
 	go func() { ended <- p.watch(conn, reader) }()
-	p.outbox.signal() // an earlier connection may have broken with something left to write
+	p.outbox.remind()
 	err := p.write(conn, ended)
 	conn.Close()
 	if err != nil {

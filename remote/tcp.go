@@ -69,7 +69,7 @@ func (t *tcpTransport) Start(handler Handler) error {
 		return fmt.Errorf("remote: %v cannot listen on %s: %w", t.local.Peer.ID, t.cfg.Listen, err)
 	}
 	t.listener, t.handler, t.started = listener, handler, true
-	if _, port, _ := net.SplitHostPort(t.local.Address); port == "0" {
+	if validateAddress(t.local.Address) != nil { // no port to dial was chosen: it is the one that the system took
 		t.local.Address = listener.Addr().String()
 	}
 	t.running.Go(t.accept)

@@ -506,6 +506,13 @@ func TestTheAdvertisedAddressIsTheOneThatPeersHear(t *testing.T) {
 	require.Equal(t, "raft-1.internal:7001", hello.Address)
 }
 
+func TestAPortThatTheSystemTakesIsAdvertised(t *testing.T) {
+	for _, listen := range []string{"127.0.0.1:0", "127.0.0.1:", "127.0.0.1:00"} {
+		transport, _ := listening(t, func(c *TCPConfig) { c.Listen = listen })
+		require.NoError(t, validateAddress(transport.Address()), "%s gives %s", listen, transport.Address())
+	}
+}
+
 // The route that only a handshake knew ends with its connection, so strangers cannot pile routes up.
 func TestALearnedRouteEndsWithItsConnection(t *testing.T) {
 	told := make(logged, 100)

@@ -25,6 +25,10 @@ const (
 	maxBackOff = 50 * time.Millisecond
 )
 
+// errCrossProtocol ends a connection that speaks HTTP: a page in somebody's browser can make it send a request to a
+// port on the loopback interface, with commands in its body.
+var errCrossProtocol = protocolError("HTTP is not spoken here")
+
 // errQuit ends a connection after what it is owed has been sent.
 var errQuit = errors.New("kv: connection ends")
 
@@ -91,6 +95,9 @@ func (c *connection) answerPipeline() error {
 
 func (c *connection) handle(words [][]byte) error {
 	c.server.counters.commands.Add(1)
+	if is(words[0], "post") || is(words[0], "host:") {
+		return errCrossProtocol
+	}
 	r, err := c.server.requests.find(words)
 	if err == nil && r.propose != nil {
 		var command Command

@@ -293,7 +293,7 @@ func TestInfo(t *testing.T) {
 	all := c.info()
 	for name, want := range map[string]string{
 		"role": "leader", "term": "1", "leader": "1", "commit": "1", "id": "1", "log_syncs": "42", "connected_clients": "1",
-		"cluster_name": "test", "member0": "id=1,role=voter,address=127.0.0.1:7001",
+		"cluster_name": "test", "member0": "id=1,role=voter,address=127.0.0.1:7001,incarnation=0000000000000000",
 		"follower0": "id=2,match=7,next=8,state=replicating", "total_commands_processed": "2",
 	} {
 		require.Equal(t, want, all[name], name)
@@ -316,6 +316,25 @@ func TestProtocolErrorIsToldAndEndsTheConnection(t *testing.T) {
 	_, err := c.receive()
 	require.ErrorIs(t, err, io.EOF)
 	require.Equal(t, "v", s.dial(t).must(t, "GET", "k"), "others are served")
+}
+
+// A web page can make a browser post to a port on the loopback interface; what stands in the body must not be taken
+// for commands.
+func TestHTTPIsNotTakenForCommands(t *testing.T) {
+	s := startServer(t)
+	for _, request := range []string{
+		"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n\r\nSET fromweb owned\r\n",
+		"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nSET fromweb owned\r\n",
+	} {
+		c := s.dial(t)
+		require.NoError(t, c.send(request))
+		var err error
+		for err == nil {
+			_, err = c.receive()
+		}
+		require.ErrorIs(t, err, io.EOF)
+	}
+	require.Nil(t, s.dial(t).must(t, "GET", "fromweb"))
 }
 
 func TestTooManyConnections(t *testing.T) {
