@@ -13,6 +13,7 @@ func (e *Engine) leadOn() {
 	case e.disk.stalled(e.now, e.electionTimeoutMin()):
 		e.yieldToHealthyDisk()
 	default:
+		e.ageBatch()
 		e.beat()
 	}
 }

@@ -27,6 +27,9 @@ type Config struct {
 	HeartbeatIntervalTicks  int      // ticks; below ElectionTimeoutMinTicks
 	PreVote                 bool     // dissertation §9.6
 
+	MaxBatchDelayTicks int // proposals wait up to this many ticks for others to join them; 0: not at all
+	MaxBatchEntries    int // commands with which a batch that waits is full
+
 	MaxAppendEntries   int // entries in one AppendEntries
 	MaxAppendBytes     int // bytes of entries ([Entry.Size]) in one AppendEntries; one entry always fits
 	MaxInflightAppends int // AppendEntries on their way to one follower
@@ -50,6 +53,7 @@ func DefaultConfig(id NodeID) Config {
 		ElectionTimeoutMaxTicks: 20,
 		HeartbeatIntervalTicks:  3,
 		PreVote:                 true,
+		MaxBatchEntries:         64,
 		MaxAppendEntries:        1024,
 		MaxAppendBytes:          1 << 20,
 		MaxInflightAppends:      64,
@@ -80,10 +84,12 @@ func (c Config) Validate() error {
 		"ElectionTimeoutMinTicks %d is not above HeartbeatIntervalTicks %d", c.ElectionTimeoutMinTicks, c.HeartbeatIntervalTicks)
 	require(c.ElectionTimeoutMaxTicks > c.ElectionTimeoutMinTicks,
 		"ElectionTimeoutMaxTicks %d is not above ElectionTimeoutMinTicks %d", c.ElectionTimeoutMaxTicks, c.ElectionTimeoutMinTicks)
+	require(c.MaxBatchDelayTicks >= 0, "MaxBatchDelayTicks %d is negative", c.MaxBatchDelayTicks)
 	for _, bound := range []struct {
 		name  string
 		value int
 	}{
+		{"MaxBatchEntries", c.MaxBatchEntries},
 		{"MaxAppendEntries", c.MaxAppendEntries},
 		{"MaxAppendBytes", c.MaxAppendBytes},
 		{"MaxInflightAppends", c.MaxInflightAppends},

@@ -39,6 +39,7 @@ type Engine struct {
 	sendNumber  SendNumber
 	commitMoved bool // in this Step
 	shared      sharedAppend
+	batch       batching
 	matches     []Index // scratch for commitment
 
 	met map[NodeID]Incarnation // of founders that the active configuration leaves unbound

@@ -31,7 +31,7 @@ type Incoming struct {
 type ProposalID uint64
 
 // ClientProposal asks the leader to append one command. It is answered by [ProposalAccepted],
-// [ProposalRejected] or [Redirect] in the same Step.
+// [ProposalRejected] or [Redirect] in the same Step; with [Config.MaxBatchDelayTicks] possibly in a later one.
 type ClientProposal struct {
 	Now     Instant
 	ID      ProposalID

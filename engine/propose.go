@@ -1,7 +1,7 @@
 package engine
 
 // propose appends commands if this node leads, all or none, and starts to replicate them while its own disk
-// writes (dissertation §10.2.1).
+// writes (dissertation §10.2.1). With tick-delayed batching they may wait for others first.
 func (e *Engine) propose(id ProposalID, commands ...[]byte) {
 	if e.role != Leader {
 		e.redirect(id)
@@ -14,20 +14,30 @@ func (e *Engine) propose(id ProposalID, commands ...[]byte) {
 		e.out.add(e.out.rejections.put(ProposalRejected{ID: id, Reason: reason}))
 		return
 	}
+	switch {
+	case len(commands) == 0:
+		e.appendCommands(id, nil)
+	case e.cfg.holds():
+		e.hold(id, commands)
+	default:
+		first := e.log.lastIndex() + 1
+		e.log.reserve(len(commands))
+		e.appendCommands(id, commands)
+		e.saveEntries(e.log.slice(first, e.log.lastIndex()))
+		e.replicate()
+	}
+}
+
+// appendCommands appends the commands of one proposal, for which the log has room, and accepts it.
+func (e *Engine) appendCommands(id ProposalID, commands [][]byte) {
 	first := e.log.lastIndex() + 1
 	e.out.add(e.out.accepts.put(ProposalAccepted{ID: id, First: first, Term: e.state.Term, Count: len(commands)}))
-	if len(commands) == 0 {
-		return
-	}
-	e.log.reserve(len(commands))
 	for i, command := range commands {
 		entry := Entry{Term: e.state.Term, Index: first + Index(i), Kind: EntryCommand, Data: command}
 		e.unapplied += entry.Size()
 		e.log.entries = append(e.log.entries, entry)
 	}
 	e.metrics.EntriesAppended += uint64(len(commands))
-	e.saveEntries(e.log.slice(first, e.log.lastIndex()))
-	e.replicate()
 }
 
 func (e *Engine) redirect(id ProposalID) {
@@ -45,7 +55,7 @@ func (e *Engine) whyNotPropose(commands [][]byte) RejectReason {
 			return RejectTooLarge
 		}
 	}
-	if e.unapplied > e.cfg.MaxUnappliedBytes {
+	if e.unapplied+e.batch.bytes > e.cfg.MaxUnappliedBytes {
 		return RejectBusy
 	}
 	return 0

@@ -12,6 +12,7 @@ func (e *Engine) becomeFollower(leader NodeID) {
 	}
 	e.leader = leader
 	e.followers = nil
+	e.redirectBatch()
 }
 
 func (e *Engine) traceFollower(leader NodeID) {
