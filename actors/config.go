@@ -29,6 +29,12 @@ type Config struct {
 	HeartbeatIntervalTicks  int           // 3
 	PreVote                 bool          // true
 
+	// MaxBatchDelayTicks holds proposals for up to this many ticks, or until MaxBatchEntries commands are held, so that
+	// they are appended together. 0 (the default): not at all. Whatever queues while the disk is busy is one batch in any
+	// case, so this only pays where syncs are dear and latency is not.
+	MaxBatchDelayTicks int
+	MaxBatchEntries    int // 64
+
 	MaxPendingProposals int // 4,096 commands accepted and not yet answered; beyond it ErrBusy
 	MaxPendingApplies   int // 4,096 entries handed to the state machine and not yet applied
 	MaxCommandBytes     int // 8 MiB, one encoded command; at most 12 MiB, so that it fits into a transport's frame
@@ -68,6 +74,7 @@ func DefaultConfig(id engine.NodeID) Config {
 		ElectionTimeoutMaxTicks: 20,
 		HeartbeatIntervalTicks:  3,
 		PreVote:                 true,
+		MaxBatchEntries:         64,
 		MaxPendingProposals:     4096,
 		MaxPendingApplies:       4096,
 		MaxCommandBytes:         8 << 20,
@@ -137,6 +144,8 @@ func (c *Config) engineConfig(incarnation engine.Incarnation, random engine.Rand
 	e.ElectionTimeoutMaxTicks = c.ElectionTimeoutMaxTicks
 	e.HeartbeatIntervalTicks = c.HeartbeatIntervalTicks
 	e.PreVote = c.PreVote
+	e.MaxBatchDelayTicks = c.MaxBatchDelayTicks
+	e.MaxBatchEntries = c.MaxBatchEntries
 	e.MaxApplyEntries = c.MaxPendingApplies
 	e.MaxCommandBytes = c.MaxCommandBytes
 	e.Random = random

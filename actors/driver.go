@@ -48,12 +48,14 @@ type driver struct {
 	handedIndex  engine.Index // newest entry handed to the apply actor
 	appliedIndex engine.Index // newest entry that it has applied
 
-	stepping bool        // inside of a step; still set after a panic in it
-	natural  []*proposal // the batch that the current step proposes
-	commands [][]byte
-	view     view
-	shutdown shutdown
-	events   events
+	stepping     bool // inside of a step; still set after a panic in it
+	commands     [][]byte
+	batches      engine.ProposalID // given to the engine so far
+	inquiries    []inquiry         // that the engine has not answered, oldest first
+	spareTickets []ticket
+	view         view
+	shutdown     shutdown
+	events       events
 }
 
 // view is what the driver last published of the engine.

@@ -1,17 +1,10 @@
 package actors
 
 import (
-	"fmt"
-
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/yggr-go/yggr/engine"
 )
-
-// unsyncedBatches is how many natural batches may be on their way to the leader's disk. While one is being
-// synced the next one gathers behind it; more would only make them smaller, without making any of them durable
-// earlier.
-const unsyncedBatches = 2
 
 // perform does what the engine says, in its order. What must be durable, and the messages that wait for it, go
 // to the persistence actor as one order a step.
@@ -30,9 +23,9 @@ func (d *driver) perform(ctx actor.Context, actions []engine.Action) {
 		case *engine.ProposalAccepted:
 			d.accepted(action)
 		case *engine.Redirect:
-			d.refuse(redirected(action))
+			d.refuse(action.ID, redirected(action))
 		case *engine.ProposalRejected:
-			d.refuse(rejected(action.Reason))
+			d.refuse(action.ID, rejected(action.Reason))
 		case *engine.PeerLostData:
 			d.core.log.Error("peer lost data that it had acknowledged; it does not count until it is removed and added anew",
 				"peer", action.Peer.String(), "acknowledged", uint64(action.Match), "claims", action.Claimed.String())
@@ -77,79 +70,6 @@ func (d *driver) giveOrder(ctx actor.Context) {
 	d.order.commit = d.engine.Commit()
 	ctx.Send(d.persistence, d.order)
 	d.order = nil
-}
-
-// propose gives the engine everything that was queued as one batch: one append, one sync, one message a
-// follower, and no added latency.
-func (d *driver) propose(ctx actor.Context, b *naturalBatch) {
-	d.natural = b.proposals
-	if err := d.refusal(); err != nil {
-		d.refuse(err)
-		return
-	}
-	d.commands = d.commands[:0]
-	for _, p := range b.proposals {
-		d.commands = append(d.commands, p.commands...)
-	}
-	d.events.batch = engine.ClientProposalBatch{Now: d.core.clock.Now(), Commands: d.commands}
-	before := d.issued
-	d.step(ctx, &d.events.batch)
-	clear(d.commands)
-	if d.issued > before {
-		d.writes = append(d.writes, d.issued)
-		d.core.mailbox.hold(len(d.writes) >= unsyncedBatches)
-	}
-}
-
-// refusal is why the driver takes no proposals; nil when it does.
-func (d *driver) refusal() error {
-	switch d.phase {
-	case starting:
-		return ErrNoLeader
-	case failed:
-		return d.core.failure
-	case serving:
-		return nil
-	case draining, ended:
-		return ErrShutdown
-	}
-	return ErrShutdown
-}
-
-// accepted makes the proposals of the current batch wait for their entries.
-func (d *driver) accepted(action *engine.ProposalAccepted) {
-	first := action.First
-	for _, p := range d.natural {
-		w := waiter{ticket: p.ticket(), first: first, term: action.Term}
-		first += engine.Index(w.count)
-		d.waiters.add(w)
-	}
-	d.natural = nil
-}
-
-// refuse answers the proposals of the current batch; none of them was appended.
-func (d *driver) refuse(err error) {
-	for _, p := range d.natural {
-		p.ticket().answer(err)
-	}
-	d.natural = nil
-}
-
-func redirected(action *engine.Redirect) error {
-	if action.Leader == 0 {
-		return ErrNoLeader
-	}
-	return &NotLeaderError{Leader: action.Leader, Address: action.Address}
-}
-
-func rejected(reason engine.RejectReason) error {
-	switch reason {
-	case engine.RejectBusy:
-		return ErrBusy
-	case engine.RejectTooLarge:
-		return ErrTooLarge
-	}
-	return fmt.Errorf("%w: %v", ErrRejected, reason)
 }
 
 // publish compares the engine with what was last seen of it and tells whom it concerns.

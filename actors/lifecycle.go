@@ -221,7 +221,7 @@ func (d *driver) release(cause error) {
 	d.life.end(cause)
 	d.engine, d.order = nil, nil
 	d.core.leader.Store(nil)
-	d.refuse(unknown(engine.Position{}, cause)) // a batch that the engine was stepping over when it panicked
+	d.abandonInquiries(cause)
 	d.waiters.fail(cause)
 }
 
