@@ -45,12 +45,12 @@ func (c *core) intercepted(name string, producer func() actor.Actor) func() acto
 	}
 }
 
-// guarded runs a lifecycle handler. A panic in Stopping would make protoactor restart the actor instead of
-// stopping it, and one in Stopped would leave its parent waiting for ever; both are logged and end here.
+// guarded runs what must not take the actor down with it. A panic in Stopping would make protoactor restart the actor
+// instead of stopping it, and one in Stopped would leave its parent waiting for ever; both are logged and end here.
 func (c *core) guarded(where string, handler func()) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			c.log.Error("panic in a lifecycle handler", "actor", where, "reason", reason)
+			c.log.Error("panic was contained", "where", where, "reason", reason)
 		}
 	}()
 	handler()

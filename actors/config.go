@@ -37,7 +37,14 @@ type Config struct {
 
 	MaxPendingProposals int // 4,096 commands accepted and not yet answered; beyond it ErrBusy
 	MaxPendingApplies   int // 4,096 entries handed to the state machine and not yet applied
+	MaxApplyBytes       int // 8 MiB of entries handed to the state machine and not yet applied
+	MaxUnappliedBytes   int // 256 MiB of log above what is applied; beyond it a leader answers ErrBusy
 	MaxCommandBytes     int // 8 MiB, one encoded command; at most 12 MiB, so that it fits into a transport's frame
+
+	MaxAppendEntries   int // 1,024 entries in one message to a follower
+	MaxAppendBytes     int // 1 MiB of entries in one message to a follower, at most 12 MiB; one entry always fits
+	MaxInflightAppends int // 64 messages with entries on their way to one follower
+	MaxInflightBytes   int // 16 MiB of entries on their way to one follower
 
 	ShutdownTimeout time.Duration // 5 s: how long Shutdown waits for accepted commands
 
@@ -67,6 +74,7 @@ func (Recover) bootstrap()    {}
 
 // DefaultConfig returns the defaults for the node id.
 func DefaultConfig(id engine.NodeID) Config {
+	limits := engine.DefaultConfig(id)
 	return Config{
 		ID:                      id,
 		TickInterval:            50 * time.Millisecond,
@@ -77,12 +85,18 @@ func DefaultConfig(id engine.NodeID) Config {
 		MaxBatchEntries:         64,
 		MaxPendingProposals:     4096,
 		MaxPendingApplies:       4096,
-		MaxCommandBytes:         8 << 20,
+		MaxApplyBytes:           limits.MaxApplyBytes,
+		MaxUnappliedBytes:       limits.MaxUnappliedBytes,
+		MaxCommandBytes:         limits.MaxCommandBytes,
+		MaxAppendEntries:        limits.MaxAppendEntries,
+		MaxAppendBytes:          limits.MaxAppendBytes,
+		MaxInflightAppends:      limits.MaxInflightAppends,
+		MaxInflightBytes:        limits.MaxInflightBytes,
 		ShutdownTimeout:         5 * time.Second,
 	}
 }
 
-// maxCommandBytes keeps a command below the frames of transports, which are 16 MiB.
+// maxCommandBytes keeps what one message carries below the frames of transports, which are 16 MiB.
 const maxCommandBytes = 12 << 20
 
 // Validate names every problem at once. Each wraps [ErrInvalidConfig].
@@ -98,15 +112,18 @@ func (c *Config) Validate() error {
 	require(c.Storage != nil, "Storage is nil")
 	require(c.Network != nil, "Network is nil")
 	require(c.MaxCommandBytes <= maxCommandBytes, "MaxCommandBytes %d is above %d", c.MaxCommandBytes, maxCommandBytes)
+	require(c.MaxAppendBytes <= maxCommandBytes, "MaxAppendBytes %d is above %d", c.MaxAppendBytes, maxCommandBytes)
 	require(c.MaxPendingProposals > 0, "MaxPendingProposals %d is not positive", c.MaxPendingProposals)
 	require(c.ShutdownTimeout >= 0, "ShutdownTimeout %v is negative", c.ShutdownTimeout)
 	require(c.Bootstrap != nil, "Bootstrap is nil: choose NewCluster, Join or Recover")
 	if mode, ok := c.Bootstrap.(NewCluster); ok {
 		problems = append(problems, c.validateFounders(mode)...)
 	}
-	err := c.engineConfig(1, zeroRandom{}, nil).Validate()
-	if err != nil {
-		problems = append(problems, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
+	require(c.MaxPendingApplies > 0, "MaxPendingApplies %d is not positive", c.MaxPendingApplies)
+	decides := c.engineConfig(1, zeroRandom{}, nil)
+	decides.MaxApplyEntries = 1 // which is MaxPendingApplies here
+	for _, problem := range decides.Problems() {
+		require(false, "%s", problem)
 	}
 	return errors.Join(problems...)
 }
@@ -147,7 +164,13 @@ func (c *Config) engineConfig(incarnation engine.Incarnation, random engine.Rand
 	e.MaxBatchDelayTicks = c.MaxBatchDelayTicks
 	e.MaxBatchEntries = c.MaxBatchEntries
 	e.MaxApplyEntries = c.MaxPendingApplies
+	e.MaxApplyBytes = c.MaxApplyBytes
+	e.MaxUnappliedBytes = c.MaxUnappliedBytes
 	e.MaxCommandBytes = c.MaxCommandBytes
+	e.MaxAppendEntries = c.MaxAppendEntries
+	e.MaxAppendBytes = c.MaxAppendBytes
+	e.MaxInflightAppends = c.MaxInflightAppends
+	e.MaxInflightBytes = c.MaxInflightBytes
 	e.Random = random
 	e.Tracer = tracer
 	return e

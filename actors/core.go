@@ -14,11 +14,12 @@ import (
 // core is what the incarnations of one raft actor and its handles share: it lives from spawn to stop, across
 // restarts.
 type core struct {
-	cfg    Config
-	app    application
-	log    hclog.Logger
-	system *actor.ActorSystem
-	pid    *actor.PID
+	cfg       Config
+	app       application
+	log       hclog.Logger // of the node's life
+	engineLog hclog.Logger // of what the engine decides
+	system    *actor.ActorSystem
+	pid       *actor.PID
 
 	mailbox    *mailbox
 	dispatcher actor.Dispatcher
@@ -29,6 +30,8 @@ type core struct {
 	tickQueued atomic.Bool   // at most one tick is queued
 	created    atomic.Bool   // the storage exists: a restart recovers it
 	epoch      atomic.Uint64 // of the incarnation that lives now
+
+	inboundDropped atomic.Uint64 // messages of peers beyond their quotas
 
 	leader atomic.Pointer[Leader]
 
@@ -54,17 +57,21 @@ func newCore(cfg Config, app application) (*core, error) {
 		stopped: make(chan struct{}),
 		done:    make(chan struct{}),
 	}
-	c.log = cfg.Logger
-	if c.log == nil {
-		c.log = hclog.NewNullLogger()
-	}
-	c.log = c.log.Named("yggr").With("node_id", uint64(cfg.ID), "cluster", cfg.Cluster)
+	c.useLogger(cfg.Logger)
 	c.mailbox.adapt = c.adapt
 	c.mailbox.panicked = func(reason any, stack []byte) {
 		c.panicked = fmt.Errorf("panic: %v", reason)
 		c.log.Error("raft actor panicked", "reason", reason, "stack", string(stack))
 	}
 	return c, c.useRuntime(cfg.Runtime)
+}
+
+func (c *core) useLogger(logger hclog.Logger) {
+	if logger == nil {
+		logger = hclog.NewNullLogger()
+	}
+	logger = logger.Named(rootLoggerName).With("node_id", uint64(c.cfg.ID), "cluster", c.cfg.Cluster)
+	c.log, c.engineLog = logger.Named(nodeLoggerName), logger.Named(engineLoggerName)
 }
 
 func (c *core) useRuntime(r *Runtime) (err error) {

@@ -58,14 +58,6 @@ type driver struct {
 	events       events
 }
 
-// view is what the driver last published of the engine.
-type view struct {
-	role       engine.Role
-	term       engine.Term
-	leader     engine.NodeID
-	membership []engine.Member
-}
-
 // events are reused from step to step: the engine keeps none.
 type events struct {
 	tick      engine.Tick

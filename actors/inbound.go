@@ -20,9 +20,10 @@ const (
 
 // inbound is the gateway from the transport's goroutines to the driver.
 type inbound struct {
-	root   *actor.RootContext
-	epoch  uint64
-	driver *actor.PID
+	root    *actor.RootContext
+	epoch   uint64
+	driver  *actor.PID
+	dropped *atomic.Uint64 // messages beyond their peer's quota
 
 	mu     sync.Mutex
 	quotas map[engine.NodeID]*quota
@@ -34,8 +35,8 @@ type quota struct {
 	bytes    atomic.Int64
 }
 
-func newInbound(root *actor.RootContext, epoch uint64, driver *actor.PID) *inbound {
-	return &inbound{root: root, epoch: epoch, driver: driver, quotas: make(map[engine.NodeID]*quota)}
+func newInbound(root *actor.RootContext, epoch uint64, driver *actor.PID, dropped *atomic.Uint64) *inbound {
+	return &inbound{root: root, epoch: epoch, driver: driver, dropped: dropped, quotas: make(map[engine.NodeID]*quota)}
 }
 
 // PeerSeen implements remote.Handler.
@@ -52,9 +53,11 @@ func (in *inbound) Deliver(from engine.Peer, message engine.Message, size int) {
 		share = 2
 	}
 	q := in.quota(from.ID)
-	if q.take(int64(size), share) {
-		in.root.Send(in.driver, &peerMessage{epoch: in.epoch, from: from, message: message, size: size, quota: q})
+	if !q.take(int64(size), share) {
+		in.dropped.Add(1)
+		return
 	}
+	in.root.Send(in.driver, &peerMessage{epoch: in.epoch, from: from, message: message, size: size, quota: q})
 }
 
 // quota returns the peer's. Those of peers of which nothing waits are forgotten when there are many: ids cost

@@ -209,7 +209,7 @@ func (d *driver) failureComplete(ctx actor.Context) {
 	}
 	d.core.end(d.core.failure)
 	d.core.started.resolve(struct{}{}, d.core.failure)
-	d.core.guarded(driverName, d.publishFailure)
+	d.announce(&Fatal{ID: d.core.cfg.ID, Cluster: d.core.cfg.Cluster, Err: d.core.failure})
 	if d.core.closing { // it failed while it was shutting down
 		ctx.Stop(ctx.Self())
 	}

@@ -55,6 +55,7 @@ type mailbox struct {
 
 	admission admission
 	asked     atomic.Int64
+	busy      atomic.Uint64                  // proposals refused for want of room
 	adapt     func(any) any                  // turns messages of users' actors into lane items; nil for children
 	panicked  func(reason any, stack []byte) // hears of a panic before its supervisor does; may be nil
 
@@ -158,6 +159,7 @@ func (m *mailbox) admit(p *proposal) error {
 		return ErrTooLarge
 	}
 	if !m.admission.acquire(p) {
+		m.busy.Add(1)
 		return ErrBusy
 	}
 	m.mu.Lock()

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -177,6 +178,10 @@ func TestBusyWhenTheBoundIsReachedAndHeartbeatsGoOn(t *testing.T) {
 	})
 	_, err = leader.Write(t.Context(), 0)
 	require.ErrorIs(t, err, ErrBusy)
+	m, err := leader.NodeMetrics(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, m.Busy)
+	require.Equal(t, engine.Leader, engine.Role(m.Engine.RoleCode))
 	c.eventually(func() bool { // the machine of every node is blocked, and time goes on
 		m, err := leader.Metrics(t.Context())
 		return err == nil && m.AppendEntriesSent > 0 && g.entered.Load() == 3
@@ -357,6 +362,27 @@ func TestJoinerWaitsToBeAdded(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, status.Membership.Members)
 	require.False(t, status.Cluster.Pinned())
+}
+
+// A bound that nobody checks would be found out in production.
+func TestValidateKnowsEveryNumber(t *testing.T) {
+	c := newCluster(t, 1)
+	valid := c.config(1, NewCluster{Members: c.members})
+	require.NoError(t, valid.Validate())
+	numbers := 0
+	for field := range reflect.TypeFor[Config]().Fields() {
+		cfg := valid
+		value := reflect.ValueOf(&cfg).Elem().FieldByIndex(field.Index)
+		if !value.CanInt() {
+			continue
+		}
+		numbers++
+		value.SetInt(-1)
+		err := cfg.Validate()
+		require.ErrorIs(t, err, ErrInvalidConfig, field.Name)
+		require.ErrorContains(t, err, ErrInvalidConfig.Error()+": "+field.Name+" ", "the error names the field first")
+	}
+	require.Greater(t, numbers, 12)
 }
 
 func TestValidateNamesEveryProblem(t *testing.T) {

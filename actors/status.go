@@ -14,10 +14,13 @@ type Status struct {
 	Err     error  // why the node has failed; nil while it serves
 }
 
-// NodeMetrics gathers the counters of a node's parts.
+// NodeMetrics gathers the counters and gauges of a node's parts. How far each follower is stands in Followers.
 type NodeMetrics struct {
 	Status
-	Pending     int // commands accepted and not yet answered
+	Pending     int    // commands accepted and not yet answered
+	Busy        uint64 // proposals refused with ErrBusy because too many were pending
+	Inbound     int    // messages that the raft actor has not taken yet
+	Overflow    uint64 // messages of peers dropped because too many of the same peer waited
 	Engine      engine.Metrics
 	Persistence persistence.Metrics
 	Transport   remote.Metrics
@@ -64,7 +67,13 @@ func (d *driver) status() Status {
 }
 
 func (d *driver) nodeMetrics() NodeMetrics {
-	m := NodeMetrics{Status: d.status(), Pending: d.core.mailbox.admission.pending()}
+	m := NodeMetrics{
+		Status:   d.status(),
+		Pending:  d.core.mailbox.admission.pending(),
+		Busy:     d.core.mailbox.busy.Load(),
+		Inbound:  d.core.mailbox.control.len(),
+		Overflow: d.core.inboundDropped.Load(),
+	}
 	if d.engine != nil {
 		m.Engine = d.engine.Metrics()
 	}

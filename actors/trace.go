@@ -14,8 +14,8 @@ func (t logTracer) Trace(sentence string) { t.log.Trace(sentence) }
 
 // tracer returns the engine's tracer; nil, which costs nothing, unless the log is that fine.
 func (c *core) tracer() engine.Tracer {
-	if !c.log.IsTrace() {
+	if !c.engineLog.IsTrace() {
 		return nil
 	}
-	return logTracer{log: c.log.Named("engine")}
+	return logTracer{log: c.engineLog}
 }

@@ -71,9 +71,17 @@ var ErrInvalidConfig = errors.New("engine: invalid config")
 // Validate names every problem at once, each wrapping [ErrInvalidConfig].
 func (c Config) Validate() error {
 	var problems []error
+	for _, problem := range c.Problems() {
+		problems = append(problems, fmt.Errorf("%w: %s", ErrInvalidConfig, problem))
+	}
+	return errors.Join(problems...)
+}
+
+// Problems returns what [Config.Validate] finds, one sentence a problem, each beginning with the field's name.
+func (c Config) Problems() (problems []string) {
 	require := func(ok bool, format string, args ...any) {
 		if !ok {
-			problems = append(problems, fmt.Errorf("%w: "+format, append([]any{ErrInvalidConfig}, args...)...))
+			problems = append(problems, fmt.Sprintf(format, args...))
 		}
 	}
 	require(c.ID != 0, "ID is zero")
@@ -85,10 +93,21 @@ func (c Config) Validate() error {
 	require(c.ElectionTimeoutMaxTicks > c.ElectionTimeoutMinTicks,
 		"ElectionTimeoutMaxTicks %d is not above ElectionTimeoutMinTicks %d", c.ElectionTimeoutMaxTicks, c.ElectionTimeoutMinTicks)
 	require(c.MaxBatchDelayTicks >= 0, "MaxBatchDelayTicks %d is negative", c.MaxBatchDelayTicks)
-	for _, bound := range []struct {
-		name  string
-		value int
-	}{
+	for _, bound := range c.bounds() {
+		require(bound.value > 0, "%s %d is not positive", bound.name, bound.value)
+	}
+	require(c.Random != nil, "Random is nil")
+	return problems
+}
+
+// bound is a limit of the configuration.
+type bound struct {
+	name  string
+	value int
+}
+
+func (c Config) bounds() []bound {
+	return []bound{
 		{"MaxBatchEntries", c.MaxBatchEntries},
 		{"MaxAppendEntries", c.MaxAppendEntries},
 		{"MaxAppendBytes", c.MaxAppendBytes},
@@ -98,11 +117,7 @@ func (c Config) Validate() error {
 		{"MaxApplyBytes", c.MaxApplyBytes},
 		{"MaxUnappliedBytes", c.MaxUnappliedBytes},
 		{"MaxCommandBytes", c.MaxCommandBytes},
-	} {
-		require(bound.value > 0, "%s %d is not positive", bound.name, bound.value)
 	}
-	require(c.Random != nil, "Random is nil")
-	return errors.Join(problems...)
 }
 
 // Recovered is what a node starts from. Everything in it is durable: recovery has synced it again before the

@@ -137,8 +137,13 @@ func (e *Engine) Status() Status {
 	return s
 }
 
-// Metrics returns the counters.
-func (e *Engine) Metrics() Metrics { return e.metrics }
+// Metrics returns the counters and gauges.
+func (e *Engine) Metrics() Metrics {
+	m := e.metrics
+	m.CurrentTerm, m.CommitIndex, m.LastApplied = e.state.Term, e.commit, e.applied
+	m.LogLen, m.RoleCode = len(e.log.entries), int(e.role)
+	return m
+}
 
 // Commit returns the commit index, for hosts that store it beside other writes.
 func (e *Engine) Commit() Index { return e.commit }

@@ -25,7 +25,8 @@ type FollowerStatus struct {
 	State     string
 }
 
-// Metrics counts what the engine did since it was built. Counters only rise.
+// Metrics counts what the engine did since it was built, and says where it stands. Counters only rise; the five
+// gauges at the end follow the state.
 type Metrics struct {
 	ElectionsStarted      uint64
 	PreVotesGranted       uint64
@@ -47,4 +48,10 @@ type Metrics struct {
 	ReadIndexStarted      uint64
 	ReadsCompleted        uint64
 	ReadsFailed           uint64
+
+	CurrentTerm Term
+	CommitIndex Index
+	LastApplied Index
+	LogLen      int // entries above the log's base
+	RoleCode    int // 0 follower, 1 pre-candidate, 2 candidate, 3 leader
 }

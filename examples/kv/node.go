@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/hashicorp/go-hclog"
@@ -32,8 +31,8 @@ func startNode(ctx context.Context, o options, dir *directory, logger hclog.Logg
 		Advertise: o.advertisedPeerAddress(),
 		Logger:    logger.Named("peers"),
 	})
-	cfg.Logger = logger.Named("raft")
-	system := actor.NewActorSystem(actor.WithLoggerFactory(actorLogger(logger)))
+	cfg.Logger = logger
+	system := actor.NewActorSystem(actor.WithLoggerFactory(actors.LoggerFactory(logger)))
 	return actors.Start(ctx, system, definition(dir), cfg)
 }
 
@@ -108,12 +107,4 @@ func peerAddress(ctx context.Context, n *node, o options, logger hclog.Logger) s
 		}
 	}
 	return status.Address
-}
-
-// actorLogger makes the actor runtime log warnings and errors through the program's logger.
-func actorLogger(logger hclog.Logger) func(*actor.ActorSystem) *slog.Logger {
-	out := logger.Named("actors").StandardWriter(&hclog.StandardLoggerOptions{InferLevels: true})
-	return func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	}
 }
