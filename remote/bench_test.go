@@ -3,8 +3,10 @@ package remote
 import (
 	"bufio"
 	"bytes"
+	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -59,6 +61,57 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
+// One append, from the call of Send to the call of Deliver, with pauses between. As a driver does, the sender works on
+// meanwhile, so who writes for it has to be woken on another processor.
+func BenchmarkHop(b *testing.B) {
+	x, _, _, hy := benchPair(b, overTCP)
+	var delivered atomic.Int64
+	hy.on = func(engine.Message) { delivered.Add(1) }
+	request := entriesOf(1, 100)
+	var sent int64
+	var hops time.Duration
+	for b.Loop() {
+		begun := time.Now()
+		x.Send(2, request)
+		sent++
+		spinUntil(func() bool { return delivered.Load() == sent })
+		arrived := time.Now()
+		hops += arrived.Sub(begun)
+		spinUntil(func() bool { return time.Since(arrived) > 2*inlinePause })
+	}
+	b.ReportMetric(float64(hops.Nanoseconds())/float64(b.N), "ns/hop")
+}
+
+func spinUntil(done func() bool) {
+	for !done() {
+		continue
+	}
+}
+
+// Small messages as fast as one goroutine can send them, as many as a window allows.
+func BenchmarkFlood(b *testing.B) {
+	x, _, _, hy := benchPair(b, overTCP)
+	const window = 1024
+	var sent, delivered atomic.Int64
+	hy.on = func(engine.Message) { delivered.Add(1) }
+	answer := &engine.AppendEntriesResponse{Term: 1, Number: 1, Accepted: true, Match: 1}
+	x.Send(2, answer)
+	for delivered.Load() == 0 {
+		runtime.Gosched()
+	}
+	sent.Store(1)
+	b.ReportAllocs()
+	for b.Loop() {
+		for sent.Load()-delivered.Load() > window {
+			runtime.Gosched()
+		}
+		sent.Add(1)
+		x.Send(2, answer)
+	}
+	metrics := x.Metrics()
+	b.ReportMetric(float64(metrics.Sent)/float64(max(1, metrics.Writes)), "messages/write")
+}
+
 // Appends of 64 entries of 100 bytes, as many as a window allows: what the transport can carry.
 func BenchmarkThroughput(b *testing.B) {
 	x, _, _, hy := benchPair(b, overTCP)
@@ -84,6 +137,8 @@ func BenchmarkThroughput(b *testing.B) {
 		<-credits
 		x.Send(2, message)
 	}
+	metrics := x.Metrics()
+	b.ReportMetric(float64(metrics.Sent)/float64(max(1, metrics.Writes)), "messages/write")
 	b.ReportMetric(float64(len(message.Entries))*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
 }
 

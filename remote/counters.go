@@ -4,13 +4,14 @@ import "sync/atomic"
 
 // counters is [Metrics] while it is being counted.
 type counters struct {
-	sent, sentBytes, received, dropped, refused, malformed, unknown, dials, dialErrors atomic.Uint64
+	sent, sentBytes, writes, received, dropped, refused, malformed, unknown, dials, dialErrors atomic.Uint64
 }
 
 func (c *counters) metrics() Metrics {
 	return Metrics{
 		Sent:       c.sent.Load(),
 		SentBytes:  c.sentBytes.Load(),
+		Writes:     c.writes.Load(),
 		Received:   c.received.Load(),
 		Dropped:    c.dropped.Load(),
 		Refused:    c.refused.Load(),

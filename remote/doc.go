@@ -40,6 +40,15 @@
 // link that moves a large frame is alive; a peer that takes no bytes gives no sign of life, so writes need no
 // deadline of their own. Lost connections are dialled again after 20 to 500 ms, with jitter.
 //
+// # Who writes
+//
+// A goroutine for each peer writes what is queued, many messages with one call of the system. To wake it takes longer
+// than a small write does, up to 100 µs against 15 to 20 µs from Send to Deliver on one machine; so Send itself
+// writes a message of up to 16 KiB that finds nothing before it, when nobody else is writing and has not been for
+// 20 µs, and only as far as the kernel takes it without waiting. The rest goes first when the goroutine writes. A
+// sender of many messages thus spends at most a quarter of its time on writing. Heartbeats and their answers always
+// leave it to the goroutine, since the next may take their place; so do TLS connections and Windows.
+//
 // # The wire
 //
 // A connection is a sequence of frames, integers little-endian:

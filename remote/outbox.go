@@ -33,15 +33,17 @@ func newOutbox(maxEntryBytes int) *outbox {
 	}
 }
 
-// push queues a message whose frame has the given size, and reports whether there was room.
-func (o *outbox) push(message engine.Message, size int) bool {
+// push queues a message whose frame has the given size. It reports whether there was room, and whether nothing else
+// waits. It wakes nobody: the caller writes the message itself or signals.
+func (o *outbox) push(message engine.Message, size int) (queued, alone bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	queued := o.route(laneItem{message, size})
-	if queued {
-		o.signal()
-	}
-	return queued
+	alone = o.empty()
+	return o.route(laneItem{message, size}), alone
+}
+
+func (o *outbox) empty() bool {
+	return o.control.head == len(o.control.items) && o.entries.head == len(o.entries.items)
 }
 
 func (o *outbox) route(item laneItem) bool {
@@ -61,7 +63,7 @@ func (o *outbox) route(item laneItem) bool {
 func (o *outbox) remind() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.control.head < len(o.control.items) || o.entries.head < len(o.entries.items) {
+	if !o.empty() {
 		o.signal()
 	}
 }

@@ -10,20 +10,15 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/yggr-go/yggr/engine"
 )
 
-const (
-	// writeBatchBytes is how much of the entries' lane one write takes, so that a heartbeat never waits behind more.
-	writeBatchBytes = 256 << 10
-	// keptBufferBytes is the largest write buffer that is kept for the next write.
-	keptBufferBytes = 1 << 20
-)
-
-// peer dials one other node and writes to it. Its goroutine is the only one that does either.
+// peer dials one other node and writes to it, on a goroutine of its own. Callers of Send write too, when that cannot
+// make them wait (see [writer]).
 type peer struct {
 	t       *tcpTransport
 	id      engine.NodeID
@@ -32,6 +27,7 @@ type peer struct {
 	retry   chan struct{} // has a token when the peer has shown that it lives
 	ctx     context.Context
 	stopCtx context.CancelFunc
+	writer  atomic.Pointer[writer] // nil while there is no connection to write to
 
 	mu          sync.Mutex
 	isLearned   bool // from a handshake: dialled only when there is something to send
@@ -40,9 +36,6 @@ type peer struct {
 	remote      Hello                   // of conn, zero until its handshake is done
 	news        Hello                   // the last inbound handshake since conn was made; zero: none
 	connectStop context.CancelCauseFunc // nil while not connecting
-
-	batch  []engine.Message // of the goroutine
-	buffer []byte
 }
 
 func newPeer(t *tcpTransport, id engine.NodeID, address string, learned bool) *peer {
@@ -290,14 +283,45 @@ func (p *peer) setRemote(remote Hello) error {
 	return nil
 }
 
+// send queues a message whose frame has the given size and reports whether there was room. A small one that finds
+// nothing before it is written at once: waking the goroutine costs more than the write. Behind others it waits for
+// the goroutine, which writes many with one call of the system.
+func (p *peer) send(message engine.Message, size int) bool {
+	queued, alone := p.outbox.push(message, size)
+	if !queued {
+		return false
+	}
+	if alone && size <= inlineBytes && urgent(message) {
+		if w := p.writer.Load(); w != nil && w.writeInline() {
+			return true
+		}
+	}
+	p.outbox.signal()
+	return true
+}
+
+// urgent says whether a client waits for what this message brings. Heartbeats and their answers gain by waiting: the
+// next may take their place.
+func urgent(message engine.Message) bool {
+	switch message.(type) {
+	case *engine.Heartbeat, *engine.HeartbeatResponse:
+		return false
+	default:
+		return true
+	}
+}
+
 // serve writes what is queued until the connection ends, and returns why it did. There is no write deadline: a peer
 // that does not take what we write does not answer either, so watch closes the connection, and a slow peer is none.
 func (p *peer) serve(conn net.Conn, reader *bufio.Reader) error {
 	ended := make(chan error, 1)
 	go func() { ended <- p.watch(conn, reader) }()
+	w := newWriter(conn, p.outbox, &p.t.counters)
+	p.writer.Store(w)
 	p.outbox.remind()
-	err := p.write(conn, ended)
-	conn.Close()
+	err := p.write(w, ended)
+	p.writer.Store(nil)
+	w.end()
 	if err != nil {
 		return errors.Join(err, <-ended)
 	}
@@ -317,17 +341,17 @@ func (p *peer) watch(conn net.Conn, reader *bufio.Reader) error {
 	}
 }
 
-func (p *peer) write(conn net.Conn, ended chan error) error {
+func (p *peer) write(w *writer, ended chan error) error {
 	ticker := time.NewTicker(p.t.cfg.KeepAlive)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-p.outbox.ready:
-			if err := p.flush(conn); err != nil {
+			if err := w.flush(); err != nil {
 				return err
 			}
 		case <-ticker.C:
-			if _, err := conn.Write(keepAlive); err != nil {
+			if err := w.keepAlive(); err != nil {
 				return err
 			}
 		case err := <-ended:
@@ -337,39 +361,6 @@ func (p *peer) write(conn net.Conn, ended chan error) error {
 			return p.ctx.Err()
 		}
 	}
-}
-
-// flush writes until the outbox is empty, everything that waits in one call of the system.
-func (p *peer) flush(conn net.Conn) error {
-	for {
-		p.batch = p.outbox.take(p.batch[:0], writeBatchBytes)
-		if len(p.batch) == 0 {
-			return nil
-		}
-		p.buffer = p.buffer[:0]
-		for _, message := range p.batch {
-			p.buffer = appendFrame(p.buffer, message)
-		}
-		_, err := conn.Write(p.buffer)
-		p.account(err)
-		clear(p.batch)
-		if cap(p.buffer) > keptBufferBytes {
-			p.buffer = nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// account counts a written batch.
-func (p *peer) account(err error) {
-	if err != nil {
-		p.t.dropped.Add(uint64(len(p.batch)))
-		return
-	}
-	p.t.sent.Add(uint64(len(p.batch)))
-	p.t.sentBytes.Add(uint64(len(p.buffer)))
 }
 
 // noteEnd counts and logs the end of an attempt or a connection. Only the first of several failed attempts in a row

@@ -171,7 +171,7 @@ func (t *tcpTransport) queue(p *peer, message engine.Message) bool {
 		t.strange.warn("dropped a message that is larger than MaxFrameBytes", "peer", p.id, "size", size)
 		return false
 	}
-	return p.outbox.push(message, frameHeaderSize+size)
+	return p.send(message, frameHeaderSize+size)
 }
 
 func (t *tcpTransport) Metrics() Metrics { return t.metrics() }

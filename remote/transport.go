@@ -60,6 +60,7 @@ type Network interface {
 type Metrics struct {
 	Sent       uint64 // messages written to a connection
 	SentBytes  uint64
+	Writes     uint64 // calls of the system that wrote them; 0 where there are none
 	Received   uint64 // messages delivered
 	Dropped    uint64 // messages without route or room
 	Refused    uint64 // connections refused: wrong cluster, wrong version, no handshake
