@@ -87,6 +87,10 @@
 // rename of the identity is the moment the state comes into being; Open finishes the renaming of the segment. Before
 // that moment Exists reports false and Create starts over.
 //
+// Snapshot switch. It is a record like others, so it is there whole or not at all, together with its batch. The snapshot
+// is durable before it, and what it replaces is removed after it: at every moment the last switch in the log names a
+// snapshot that exists.
+//
 // PinCluster. The new identity is durable under a temporary name and then renamed: it is there whole, or the old one
 // is. Segments written before repeat the cluster's name without the founders' hash, which is no contradiction.
 //

@@ -11,23 +11,18 @@ import (
 // groupState is what the records of one group add up to, the entries themselves aside. It is what a checkpoint
 // holds. Writing and recovery go through the same methods, so nothing is written that recovery would refuse.
 //
-// Invariant: base.Index ≤ commit ≤ last.Index, and last.Term ≤ hard.Term, at the end of every batch.
+// Invariant: base.Index ≤ snapshot.Position.Index ≤ commit ≤ last.Index, and last.Term ≤ hard.Term, at the end of
+// every batch.
 type groupState struct {
 	hard     engine.HardState
 	base     engine.Position // the log begins right after it
 	last     engine.Position // of the last entry; base when there is none
 	commit   engine.Index
-	snapshot snapshotName // what base came from; zero before the first snapshot
+	snapshot SnapshotName // that a restart begins with; zero before the first
 
-	// runs holds the first position of each term, ascending, as far as the records read or written tell. It is not
-	// part of a checkpoint.
+	// runs tells the terms of the entries above base, as far as the records read or written do: from each position on,
+	// up to the next, entries have its term. Indexes rise, and so do terms. It is not part of a checkpoint.
 	runs []engine.Position
-}
-
-// snapshotName names a snapshot that a later record kind will switch to.
-type snapshotName struct {
-	id       uint64
-	position engine.Position
 }
 
 // fields lists the state in the order of a checkpoint record.
@@ -37,7 +32,7 @@ func (s *groupState) fields() [checkpointSize / 8]uint64 {
 		uint64(s.base.Term), uint64(s.base.Index),
 		uint64(s.last.Term), uint64(s.last.Index),
 		uint64(s.commit),
-		s.snapshot.id, uint64(s.snapshot.position.Term), uint64(s.snapshot.position.Index),
+		s.snapshot.ID, uint64(s.snapshot.Position.Term), uint64(s.snapshot.Position.Index),
 	}
 }
 
@@ -50,7 +45,7 @@ func groupStateOf(f [checkpointSize / 8]uint64) groupState {
 		base:     position(f[3], f[4]),
 		last:     position(f[5], f[6]),
 		commit:   engine.Index(f[7]),
-		snapshot: snapshotName{id: f[8], position: position(f[9], f[10])},
+		snapshot: SnapshotName{ID: f[8], Position: position(f[9], f[10])},
 	}
 }
 
@@ -105,15 +100,23 @@ func (s *groupState) replaceFrom(entries []engine.Entry) error {
 
 // termBefore returns the term of the entry before index, or a lower one where it is not known.
 func (s *groupState) termBefore(index engine.Index) engine.Term {
-	if index == s.last.Index+1 {
-		return s.last.Term
-	}
-	for _, v := range slices.Backward(s.runs) {
-		if v.Index < index {
-			return v.Term
-		}
+	if term, known := s.termAt(index - 1); known {
+		return term
 	}
 	return s.base.Term
+}
+
+// termAt returns the term of the log's entry at the index, or of its base, where it is known.
+func (s *groupState) termAt(index engine.Index) (engine.Term, bool) {
+	if index == s.base.Index {
+		return s.base.Term, true
+	}
+	for _, run := range slices.Backward(s.runs) {
+		if run.Index <= index {
+			return run.Term, index <= s.last.Index
+		}
+	}
+	return 0, false
 }
 
 func (s *groupState) cutRuns(from engine.Index) {
@@ -152,6 +155,9 @@ func (s *groupState) check() error {
 	if s.commit > s.last.Index || s.commit < s.base.Index {
 		return fmt.Errorf("commit index %d outside of the log %v..%v", s.commit, s.base, s.last)
 	}
+	if at := s.snapshot.Position.Index; at < s.base.Index || at > s.commit {
+		return fmt.Errorf("snapshot of %v outside of base %v and commit index %d", s.snapshot.Position, s.base, s.commit)
+	}
 	return nil
 }
 
@@ -162,6 +168,8 @@ func (s *groupState) apply(r *record) error {
 		return s.replaceFrom(r.entries)
 	case recordHardState:
 		return s.setHardState(r.state)
+	case recordSnapshot:
+		return s.switchTo(r.to)
 	default: // a commit: callers make no other kinds
 		s.setCommit(r.commit)
 		return nil
@@ -213,22 +221,32 @@ func (all groupStates) apply(batch *Batch) error {
 
 // groupLog is a group's state with its entries.
 //
-// Invariant: entries are consecutive from first. Entries between base and first were written before the oldest
-// segment that is left; at the end of recovery there may be none.
+// Invariant: entries are consecutive from first, which is above base. Those between base and first were written before
+// the oldest segment that is left; at the end of recovery there may be none.
 type groupLog struct {
 	groupState
 	first   engine.Index // of entries[0], or of the entry that would be it
 	entries []engine.Entry
 }
 
-func newGroupLog(s groupState) *groupLog { return &groupLog{groupState: s, first: s.last.Index + 1} }
+// newGroupLog returns the log of a group whose state is known, from a checkpoint for example, and its entries are not.
+func newGroupLog(s groupState) *groupLog {
+	if s.last.Index > s.base.Index {
+		s.runs = []engine.Position{s.last}
+	}
+	return &groupLog{groupState: s, first: s.last.Index + 1}
+}
 
 // apply takes a caller's record.
 func (g *groupLog) apply(r *record) error {
-	if r.kind == recordEntries {
+	switch r.kind {
+	case recordEntries:
 		return g.replaceFrom(r.entries)
+	case recordSnapshot:
+		return g.switchTo(r.to)
+	default:
+		return g.groupState.apply(r)
 	}
-	return g.groupState.apply(r)
 }
 
 // replaceFrom voids the entries from entries[0].Index on and appends entries. It keeps no reference to the slice.
@@ -245,16 +263,32 @@ func (g *groupLog) replaceFrom(entries []engine.Entry) error {
 	return nil
 }
 
+// switchTo goes over to a snapshot and gives up the entries that go with it, their data included.
+func (g *groupLog) switchTo(to SnapshotSwitch) error {
+	if err := g.groupState.switchTo(to); err != nil {
+		return err
+	}
+	if !to.Keep {
+		g.first, g.entries = to.Base.Index+1, nil
+	}
+	if to.Base.Index >= g.first {
+		below := to.Base.Index + 1 - g.first
+		clear(g.entries[:below])
+		g.first, g.entries = to.Base.Index+1, g.entries[below:]
+	}
+	return nil
+}
+
 // recovered checks the whole and hands it over. That entries are consecutive and terms never fall was held record by
 // record; only the base may be newer than what the first of them was compared with.
 func (g *groupLog) recovered() (Recovered, error) {
 	if g.first > g.base.Index+1 {
 		return Recovered{}, fmt.Errorf("entries %d..%d are missing", g.base.Index+1, g.first-1)
 	}
-	below := min(g.base.Index+1-g.first, engine.Index(len(g.entries)))
-	entries := g.entries[below:]
-	if len(entries) > 0 && entries[0].Term < g.base.Term {
-		return Recovered{}, fmt.Errorf("entry %v after %v", entries[0].Position(), g.base)
+	if len(g.entries) > 0 && g.entries[0].Term < g.base.Term {
+		return Recovered{}, fmt.Errorf("entry %v after %v", g.entries[0].Position(), g.base)
 	}
-	return Recovered{HardState: g.hard, Base: g.base, Entries: slices.Clip(entries), Commit: g.commit}, g.check()
+	return Recovered{
+		HardState: g.hard, Base: g.base, Entries: slices.Clip(g.entries), Commit: g.commit, Snapshot: g.snapshot,
+	}, g.check()
 }

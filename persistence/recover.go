@@ -300,6 +300,8 @@ func (r *recovery) applyToGroup(g *groupLog, record rawRecord) error {
 	case recordCommit:
 		g.setCommit(record.commit())
 		return nil
+	case recordSnapshot:
+		return g.switchTo(record.snapshotSwitch())
 	default: // entries: checkpoints and seals are dealt with before, and unknown kinds refused
 		return r.applyEntries(g, record)
 	}

@@ -64,6 +64,26 @@ type Recovered struct {
 	Base      engine.Position // the log begins right after it
 	Entries   []engine.Entry  // consecutive from Base.Index+1
 	Commit    engine.Index    // known to be committed; may lag
+	Snapshot  SnapshotName    // that the last switch named; zero before the first
+}
+
+// SnapshotName names a snapshot. The snapshot itself lies elsewhere: a storage keeps its name, and that is what counts.
+type SnapshotName struct {
+	ID       uint64          // not zero; one id is never used for two positions
+	Position engine.Position // of the last entry that the snapshot covers
+}
+
+// SnapshotSwitch makes a snapshot the one that a restart begins with, and cuts the log to match. It happens whole or
+// not at all.
+type SnapshotSwitch struct {
+	ID       uint64          // of a snapshot that is complete and durable, not zero
+	Position engine.Position // of the last entry that it covers
+	// Base is where the log begins from now on, right after it. It is at or below Position, by as much as is kept of
+	// the log for followers that are a little behind.
+	Base engine.Position
+	// Keep says that the entries above Base stay: the log holds the snapshot's last entry, with its term. Otherwise the
+	// whole log goes and begins anew after the snapshot, so Base is Position.
+	Keep bool
 }
 
 // Metrics counts what a storage did since it was opened. Counters only rise.
@@ -86,6 +106,7 @@ const (
 	recordEntries   recordKind = 1
 	recordHardState recordKind = 2
 	recordCommit    recordKind = 3
+	recordSnapshot  recordKind = 5
 )
 
 type record struct {
@@ -94,6 +115,7 @@ type record struct {
 	entries []engine.Entry
 	state   engine.HardState
 	commit  engine.Index
+	to      SnapshotSwitch
 }
 
 // Append adds entries, at least one and consecutive: they replace the group's log from entries[0].Index on.
@@ -114,6 +136,17 @@ func (b *Batch) SetHardState(group Group, state engine.HardState) {
 // still waiting in a queue must not be added: after a crash it would call the entries that those replace committed.
 func (b *Batch) SetCommit(group Group, commit engine.Index) {
 	b.records = append(b.records, record{kind: recordCommit, group: group, commit: commit})
+}
+
+// SetSnapshot switches the group to a snapshot, in order with the other records. The commit index becomes at least the
+// snapshot's. Neither snapshot nor base may go back; a switch that keeps the log must find the entries at Position and
+// Base in it, with these terms; one that drops it must not drop what a recorded commit index covers. The same snapshot
+// may be named again with a higher base.
+//
+// The snapshot must be durable before the batch is written. Files that no group names any more may be removed once
+// Write has returned.
+func (b *Batch) SetSnapshot(group Group, to SnapshotSwitch) {
+	b.records = append(b.records, record{kind: recordSnapshot, group: group, to: to})
 }
 
 // Len returns the number of records.
