@@ -70,7 +70,7 @@ func (d *Dir) Create(id Identity, state engine.HardState, first []engine.Entry) 
 	if err := id.validate(); err != nil {
 		return nil, err
 	}
-	if err := (groupStates{}).apply(foundingBatch(state, first)); err != nil {
+	if err := (groupStates{}).apply(foundingBatch(state, first), 1); err != nil {
 		return nil, err
 	}
 	if err := d.dir.checkPoison(); err != nil {

@@ -23,6 +23,15 @@ type groupState struct {
 	// runs tells the terms of the entries above base, as far as the records read or written do: from each position on,
 	// up to the next, entries have its term. Indexes rise, and so do terms. It is not part of a checkpoint.
 	runs []engine.Position
+	// extents tells in which segments the entries above base lie, as far as runs tells their terms.
+	extents []extent
+}
+
+// extent says that the entries from an index on, up to the next extent, lie in one segment. Over a group's extents, both
+// rise.
+type extent struct {
+	from    engine.Index
+	segment uint64
 }
 
 // fields lists the state in the order of a checkpoint record.
@@ -73,8 +82,8 @@ func candidate(h engine.HardState) engine.Peer {
 	return engine.Peer{ID: h.Vote, Incarnation: h.VoteIncarnation}
 }
 
-// replaceFrom takes entries that replace the log from the first of them on.
-func (s *groupState) replaceFrom(entries []engine.Entry) error {
+// replaceFrom takes entries, written to a segment, that replace the log from the first of them on.
+func (s *groupState) replaceFrom(entries []engine.Entry, segment uint64) error {
 	if len(entries) == 0 {
 		return fmt.Errorf("record without entries")
 	}
@@ -94,6 +103,7 @@ func (s *groupState) replaceFrom(entries []engine.Entry) error {
 	}
 	s.cutRuns(first.Index)
 	s.addRuns(entries)
+	s.addExtent(extent{from: first.Index, segment: segment})
 	s.last = entries[len(entries)-1].Position()
 	return nil
 }
@@ -133,6 +143,16 @@ func (s *groupState) addRuns(entries []engine.Entry) {
 	}
 }
 
+// addExtent notes where entries were written. What they replace needs its segment no more.
+func (s *groupState) addExtent(e extent) {
+	for len(s.extents) > 0 && s.extents[len(s.extents)-1].from >= e.from {
+		s.extents = s.extents[:len(s.extents)-1]
+	}
+	if n := len(s.extents); n == 0 || s.extents[n-1].segment != e.segment {
+		s.extents = append(s.extents, e)
+	}
+}
+
 // checkConsecutive holds entries to rising indexes and terms that never fall.
 func checkConsecutive(entries []engine.Entry) error {
 	for i := 1; i < len(entries); i++ {
@@ -161,11 +181,11 @@ func (s *groupState) check() error {
 	return nil
 }
 
-// apply takes a caller's record.
-func (s *groupState) apply(r *record) error {
+// apply takes a caller's record, written to a segment.
+func (s *groupState) apply(r *record, segment uint64) error {
 	switch r.kind {
 	case recordEntries:
-		return s.replaceFrom(r.entries)
+		return s.replaceFrom(r.entries, segment)
 	case recordHardState:
 		return s.setHardState(r.state)
 	case recordSnapshot:
@@ -202,11 +222,22 @@ func (all groupStates) appendCheckpoints(to []byte) []byte {
 	return to
 }
 
-// apply takes a batch: each record is checked against what came before it, and the whole when it is complete.
-func (all groupStates) apply(batch *Batch) error {
+// oldestNeeded returns the number of the oldest segment with an entry that some group needs, or limit if that is lower.
+func (all groupStates) oldestNeeded(limit uint64) uint64 {
+	for _, s := range all {
+		if len(s.extents) > 0 {
+			limit = min(limit, s.extents[0].segment)
+		}
+	}
+	return limit
+}
+
+// apply takes a batch that is written to a segment: each record is checked against what came before it, and the whole
+// when it is complete.
+func (all groupStates) apply(batch *Batch, segment uint64) error {
 	for i := range batch.records {
 		r := &batch.records[i]
-		if err := all.of(r.group).apply(r); err != nil {
+		if err := all.of(r.group).apply(r, segment); err != nil {
 			return fmt.Errorf("%w: group %d: %w", ErrInvalidBatch, r.group, err)
 		}
 	}
@@ -241,17 +272,17 @@ func newGroupLog(s groupState) *groupLog {
 func (g *groupLog) apply(r *record) error {
 	switch r.kind {
 	case recordEntries:
-		return g.replaceFrom(r.entries)
+		return g.replaceFrom(r.entries, 0)
 	case recordSnapshot:
 		return g.switchTo(r.to)
 	default:
-		return g.groupState.apply(r)
+		return g.groupState.apply(r, 0)
 	}
 }
 
 // replaceFrom voids the entries from entries[0].Index on and appends entries. It keeps no reference to the slice.
-func (g *groupLog) replaceFrom(entries []engine.Entry) error {
-	if err := g.groupState.replaceFrom(entries); err != nil {
+func (g *groupLog) replaceFrom(entries []engine.Entry, segment uint64) error {
+	if err := g.groupState.replaceFrom(entries, segment); err != nil {
 		return err
 	}
 	if from := entries[0].Index; from < g.first {

@@ -20,8 +20,9 @@ func (s *groupState) switchTo(to SnapshotSwitch) error {
 	s.base = to.Base
 	if to.Keep {
 		s.dropRuns()
+		s.dropExtents()
 	} else {
-		s.last, s.runs = to.Base, nil
+		s.last, s.runs, s.extents = to.Base, nil, nil
 	}
 	return nil
 }
@@ -80,4 +81,21 @@ func (s *groupState) dropRuns() {
 		s.runs = slices.Delete(s.runs, 0, below-1)
 		s.runs[0].Index = s.base.Index
 	}
+}
+
+// dropExtents forgets where entries at and below the base lie.
+func (s *groupState) dropExtents() {
+	below := 0
+	for below < len(s.extents) && s.endOfExtent(below) <= s.base.Index {
+		below++
+	}
+	s.extents = slices.Delete(s.extents, 0, below)
+}
+
+// endOfExtent returns the index of the last entry in the i-th extent.
+func (s *groupState) endOfExtent(i int) engine.Index {
+	if i+1 < len(s.extents) {
+		return s.extents[i+1].from - 1
+	}
+	return s.last.Index
 }

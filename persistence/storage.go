@@ -92,6 +92,9 @@ type Metrics struct {
 	Records uint64 // records in them
 	Bytes   uint64 // bytes written for any purpose, padding included
 	Syncs   uint64 // file syncs, all kinds
+
+	Freed    uint64 // segments that the log gave up because no group needed them any more
+	Recycled uint64 // segments that were begun in the file of a freed one
 }
 
 // Batch collects records that become durable together. The zero value is an empty batch. Reset makes it
