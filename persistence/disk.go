@@ -99,6 +99,7 @@ func (d *Disk) nameFounding() error {
 		return err
 	}
 	d.log.current, d.log.nextName = segment, 2
+	d.log.look()
 	return nil
 }
 
@@ -179,6 +180,7 @@ func (d *Disk) takeUp(r *recovery, c contents) error {
 	if err := l.prove(); err != nil {
 		return errors.Join(err, file.Close())
 	}
+	l.look()
 	return nil
 }
 
@@ -241,6 +243,9 @@ func (d *Disk) fail(err error) error {
 
 // Metrics implements [Storage].
 func (d *Disk) Metrics() Metrics { return d.count.metrics() }
+
+// NearlyFull implements [Storage]. It is looked for at opening, with each mebibyte of batches, and at ticks without any.
+func (d *Disk) NearlyFull() bool { return d.count.nearlyFull.Load() }
 
 // Close implements [Storage]. Closing again does nothing.
 func (d *Disk) Close() error {

@@ -48,6 +48,9 @@
 // Four freed segments are kept as the next ones and need no zeroing; the others are removed. That takes one rename or
 // removal at a time, after a mebibyte of batches or at a tick without any, and no sync of its own.
 //
+// A log that runs out of room says so while it still has some ([Storage.NearlyFull], [Options].ReserveBytes): room is
+// what the file system has left and what segments and spares hold in advance. A batch that finds none ends the storage.
+//
 // # What is assumed of disk and file system
 //
 //   - A sector of 512 bytes is written whole or not at all. Several sectors may reach the disk in any order, and any

@@ -26,6 +26,7 @@ func (l *log) keepHouse() {
 	}
 	l.dueAt = l.current.offset + min(zeroStep, l.current.header.size/64)
 	l.free()
+	l.look()
 }
 
 // free gives up the oldest segment if nothing in it is needed any more: every entry in it was replaced or lies at or

@@ -32,7 +32,8 @@ func startFreeing(t testing.TB) *freeingLog {
 	l.want.Entries = commands(1, 1, 1, 10)
 	l.fsys = persistence.NewFaultFS(l.disk, func(op persistence.Op, path string) {
 		switch op {
-		case persistence.OpWrite, persistence.OpRead, persistence.OpSize, persistence.OpClose, persistence.OpList:
+		case persistence.OpWrite, persistence.OpRead, persistence.OpSize, persistence.OpClose, persistence.OpList,
+			persistence.OpFree:
 		default:
 			l.ops = append(l.ops, fmt.Sprintf("%s %s", op, brief(path)))
 		}

@@ -60,6 +60,7 @@ func (l *log) idle() error {
 		return err
 	}
 	l.free()
+	l.look()
 	l.prepare(0)
 	return nil
 }

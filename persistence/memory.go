@@ -163,6 +163,8 @@ func (s *memoryStorage) Write(batch *Batch) error {
 
 func (s *memoryStorage) Metrics() Metrics { return s.count.metrics() }
 
+func (s *memoryStorage) NearlyFull() bool { return false }
+
 func (s *memoryStorage) Close() error {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()

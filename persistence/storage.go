@@ -34,7 +34,7 @@ type Opener interface {
 
 // Storage is the opened state of one node: the log and hard state of every group.
 //
-// A Storage is used by one goroutine at a time, except for Metrics, which may be called by any.
+// A Storage is used by one goroutine at a time, except for Metrics and NearlyFull, which may be called by any.
 type Storage interface {
 	Identity() Identity
 	// PinCluster records the full cluster id durably, for a joiner that learned it at first contact. It refuses
@@ -49,10 +49,15 @@ type Storage interface {
 	// stored is refused with [ErrInvalidBatch]; that too ends the storage.
 	//
 	// A batch without records is for a log that has been idle for a tick: it proves that the last batch was durable,
-	// so that later damage to it is known as damage and does not pass for a write that a crash cut short. Where
-	// nothing needs the proof it writes nothing, so it may be called at every tick.
+	// so that later damage to it is known as damage and does not pass for a write that a crash cut short, and it frees
+	// what is not needed any more. Where nothing needs that it writes nothing, so it may be called at every tick.
 	Write(batch *Batch) error
 	Metrics() Metrics
+	// NearlyFull reports whether room for more is running out, and costs next to nothing. What is written all the same
+	// is still made durable, until there is no room at all, and then Write fails for good. So who may refuse work should
+	// do that now, take a snapshot, and keep writing empty batches at every tick, with which room is freed and looked
+	// for again. It is some way below the mark and above it that the answer changes, not at every batch.
+	NearlyFull() bool
 	// Close writes nothing that was promised (all of that is durable already), marks the log as cleanly closed
 	// where it can, and unlocks.
 	Close() error
@@ -86,7 +91,7 @@ type SnapshotSwitch struct {
 	Keep bool
 }
 
-// Metrics counts what a storage did since it was opened. Counters only rise.
+// Metrics counts what a storage did since it was opened. All but Room only rise.
 type Metrics struct {
 	Batches uint64 // batches written for callers
 	Records uint64 // records in them
@@ -95,6 +100,8 @@ type Metrics struct {
 
 	Freed    uint64 // segments that the log gave up because no group needed them any more
 	Recycled uint64 // segments that were begun in the file of a freed one
+
+	Room int64 // bytes that there was room for when it was last looked for; zero where that cannot be told
 }
 
 // Batch collects records that become durable together. The zero value is an empty batch. Reset makes it
