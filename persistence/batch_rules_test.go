@@ -36,7 +36,15 @@ func TestContradictingBatches(t *testing.T) {
 		"a vote for another incarnation": func(b *persistence.Batch) {
 			b.SetHardState(0, engine.HardState{Term: 3, Vote: 1, VoteIncarnation: 9})
 		},
-		"a vote taken back":       func(b *persistence.Batch) { b.SetHardState(0, at(3)) },
+		"a vote taken back": func(b *persistence.Batch) { b.SetHardState(0, at(3)) },
+		"an entry below the base": func(b *persistence.Batch) {
+			b.SetSnapshot(0, persistence.SnapshotSwitch{ID: 1, Position: position(2, 3), Base: position(2, 3), Keep: true})
+			b.Append(0, commands(3, 3, 1, 1))
+		},
+		"a lower term behind the base": func(b *persistence.Batch) {
+			b.SetSnapshot(0, persistence.SnapshotSwitch{ID: 1, Position: position(3, 8), Base: position(3, 8)})
+			b.Append(0, commands(2, 9, 1, 1))
+		},
 		"the second record wrong": func(b *persistence.Batch) { b.SetCommit(0, 2); b.SetHardState(0, at(1)) },
 	}
 	places := map[string]func() persistence.Opener{

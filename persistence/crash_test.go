@@ -39,7 +39,7 @@ func recordHistory(t testing.TB, seed uint64, batches int, o persistence.Options
 	now := crashPoint{}
 	fsys := persistence.NewFaultFS(disk, func(op persistence.Op, path string) {
 		switch op {
-		case persistence.OpRead, persistence.OpList, persistence.OpOpen, persistence.OpSize, persistence.OpClose:
+		case persistence.OpRead, persistence.OpList, persistence.OpOpen, persistence.OpSize, persistence.OpClose, persistence.OpFree:
 			return
 		default: // changes something
 		}

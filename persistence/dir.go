@@ -17,6 +17,11 @@ type Options struct {
 	// 16 KiB; zero means [DefaultSegmentSize]. A batch that is larger gets a segment of its own size. Once a segment
 	// holds 1 MiB the next one is being made beside it. It may change from one opening to the next.
 	SegmentSize int64
+	// ReserveBytes is how much room the log keeps in reserve: with less than that, [Storage.NearlyFull] says so. What
+	// counts is the room on the file system and in files that the log has made ahead of need. Zero means two segments
+	// and 16 MiB, so that there is room for going on until a snapshot frees some; the snapshot itself is not counted.
+	// Negative means no reserve.
+	ReserveBytes int64
 	// Random draws the use-ids of segments; nil means the system's secure source. Simulations supply a seeded one.
 	// It must not repeat itself within the life of a directory, restarts included: what an earlier use left in a
 	// file is told from the log by its use-id alone.
@@ -28,6 +33,13 @@ func (o Options) segmentSize() int64 {
 		return DefaultSegmentSize
 	}
 	return max(alignUp(o.SegmentSize), minSegmentSize)
+}
+
+func (o Options) reserve() int64 {
+	if o.ReserveBytes == 0 {
+		return 2*o.segmentSize() + 16<<20
+	}
+	return max(0, o.ReserveBytes)
 }
 
 func (o Options) useID() uint64 {
@@ -70,7 +82,7 @@ func (d *Dir) Create(id Identity, state engine.HardState, first []engine.Entry) 
 	if err := id.validate(); err != nil {
 		return nil, err
 	}
-	if err := (groupStates{}).apply(foundingBatch(state, first)); err != nil {
+	if err := (groupStates{}).apply(foundingBatch(state, first), 1); err != nil {
 		return nil, err
 	}
 	if err := d.dir.checkPoison(); err != nil {

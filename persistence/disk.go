@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/yggr-go/yggr/engine"
 )
@@ -98,6 +99,7 @@ func (d *Disk) nameFounding() error {
 		return err
 	}
 	d.log.current, d.log.nextName = segment, 2
+	d.log.look()
 	return nil
 }
 
@@ -122,7 +124,7 @@ func (d *Disk) resume(r *recovery, c contents) error {
 		err = d.tidy(r, c)
 	}
 	if err == nil {
-		err = d.takeUp(r)
+		err = d.takeUp(r, c)
 	}
 	if err != nil {
 		return d.dir.poison(err)
@@ -144,11 +146,25 @@ func (d *Disk) tidy(r *recovery, c contents) error {
 	if err := d.dir.sync(); err != nil {
 		return err
 	}
-	return d.dir.remove(append(c.leftover, r.unused...))
+	return d.dir.remove(slices.Concat(c.leftover, r.stale, r.unused, d.takeSpares(c.freed)))
+}
+
+// takeSpares chooses segments that were freed earlier, whose names are durable by now, for use again. It returns the
+// others.
+func (d *Disk) takeSpares(freed []string) (others []string) {
+	l := d.log
+	for _, name := range freed {
+		if len(l.spares) < keptSpares && d.dir.reusable(name, d.identity, l.options.segmentSize()) {
+			l.spares = append(l.spares, name)
+		} else {
+			others = append(others, name)
+		}
+	}
+	return others
 }
 
 // takeUp opens the last segment for writing and proves the last batch.
-func (d *Disk) takeUp(r *recovery) error {
+func (d *Disk) takeUp(r *recovery, c contents) error {
 	l, t := d.log, r.tail
 	segment := r.segments[t.segment]
 	file, err := d.dir.fsys.Open(d.dir.join(segment.name))
@@ -157,15 +173,14 @@ func (d *Disk) takeUp(r *recovery) error {
 	}
 	l.current = &segmentWriter{file: file, name: segment.name, header: segment.header, offset: t.offset}
 	l.next, l.proven = t.next, t.empty
-	l.nextName = segment.header.number + 1
-	for _, s := range r.segments {
-		if n, ok := segmentNumber(s.name); ok {
-			l.nextName = max(l.nextName, n+1)
-		}
+	l.nextName = max(segment.header.number, c.highest) + 1
+	for _, s := range r.segments[:t.segment] {
+		l.older = append(l.older, olderSegment{number: s.header.number, name: s.name, size: s.header.size})
 	}
 	if err := l.prove(); err != nil {
 		return errors.Join(err, file.Close())
 	}
+	l.look()
 	return nil
 }
 
@@ -228,6 +243,9 @@ func (d *Disk) fail(err error) error {
 
 // Metrics implements [Storage].
 func (d *Disk) Metrics() Metrics { return d.count.metrics() }
+
+// NearlyFull implements [Storage]. It is looked for at opening, with each mebibyte of batches, and at ticks without any.
+func (d *Disk) NearlyFull() bool { return d.count.nearlyFull.Load() }
 
 // Close implements [Storage]. Closing again does nothing.
 func (d *Disk) Close() error {

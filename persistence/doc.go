@@ -31,8 +31,8 @@
 //
 // Batches are numbered over all segments, and each carries the checksum of the one before. A segment's header has a
 // random use-id, drawn anew for each use of a file, and every batch in it repeats that: what an earlier use left in
-// the file does not match. Segments are filled with zeros before they are used, for overwriting blocks that exist
-// costs less to sync than allocating them. The bytes are drawn where they are written: format.go has headers, record.go
+// the file does not match. Segments are filled with zeros before they are used, or have been segments before, for
+// overwriting blocks that exist costs less to sync than allocating them. The bytes are drawn where they are written: format.go has headers, record.go
 // records, names.go file names.
 //
 // The next segment is zeroed while the current one fills up, byte for byte, in steps of 1 MiB. A write waits for at
@@ -43,6 +43,13 @@
 //
 // Entries at index i void all earlier records of that group at i and above, in the order of the records. Nothing is
 // cut physically. A batch never spans segments; one that is larger than a segment gets a segment of its own size.
+//
+// A segment is freed when no group needs it: each entry in it has been replaced, or lies at or below its group's base.
+// Four freed segments are kept as the next ones and need no zeroing; the others are removed. That takes one rename or
+// removal at a time, after a mebibyte of batches or at a tick without any, and no sync of its own.
+//
+// A log that runs out of room says so while it still has some ([Storage.NearlyFull], [Options].ReserveBytes): room is
+// what the file system has left and what segments and spares hold in advance. A batch that finds none ends the storage.
 //
 // # What is assumed of disk and file system
 //
@@ -87,6 +94,10 @@
 // rename of the identity is the moment the state comes into being; Open finishes the renaming of the segment. Before
 // that moment Exists reports false and Create starts over.
 //
+// Snapshot switch. It is a record like others, so it is there whole or not at all, together with its batch. The snapshot
+// is durable before it, and what it replaces is removed after it: at every moment the last switch in the log names a
+// snapshot that exists.
+//
 // PinCluster. The new identity is durable under a temporary name and then renamed: it is there whole, or the old one
 // is. Segments written before repeat the cluster's name without the founders' hash, which is no contradiction.
 //
@@ -94,10 +105,23 @@
 // All batches but the last were synced before a later one was written. So the last batch is written again in place,
 // file and directory are synced, and only then is the state handed out. All of this can be cut short and done again.
 //
+// Freeing. The oldest segment S is given a spare's name, or removed, once everything in it is replaced or covered by
+// durable records, and a later segment X has a durable first batch. X opens with a checkpoint, so recovery from X on adds
+// up to the same state but for entries, and those in S are needed no more. Therefore a crash may undo a rename or removal,
+// or undo the one of S and not that of the segment behind it, in any combination: what comes back is a whole segment,
+// since nothing is written to a spare before a sync of the directory made its new name durable. If it comes back right
+// before the others, it is read once more, to the same result. If there is a gap behind it, recovery begins behind the
+// gap and removes it. A failure of a rename or removal changes none of this, whether it was done or not; it is tried
+// again. If recovery begins too late, because a segment that was needed is lost, entries above the final base are missing,
+// and it says which. So a gap never passes for a freed segment.
+//
+// Recycling. The next rotation needs the directory synced anyway, and only behind such a sync is a freed segment written
+// to: first its new header, which is one sector and so there whole or not at all, then its name, then batches. What the
+// file still holds of its earlier use has another use-id: it is neither the next batch nor proof of a later one. A
+// directory that cannot be synced ends the storage, as any failed sync does, before the batch that needed the room.
+//
 // Oldest segments. The oldest batch of all is durable before its segment counts (Create) or can become the oldest
-// (it is in use long before); if it is damaged the verdict is corruption whatever stands behind it. Its checkpoint
-// carries the hard state and where the log ended, so that segments before it may be freed as soon as the entries in
-// them lie below the base; if one is missing too early, recovery says which entries are.
+// (Freeing); if it is damaged the verdict is corruption whatever stands behind it.
 //
 // # Versions
 //

@@ -24,7 +24,7 @@ var (
 	// same place is not opened again in this process; a new process recovers everything that was acknowledged.
 	ErrPoisoned = errors.New("persistence: poisoned by a failed write or sync")
 	// ErrInvalidBatch: the batch contradicts what is stored (a gap, a term that falls, a second vote in one term, a
-	// commit index beyond the log), or is too large. It is a bug of the caller. Nothing of the batch was written.
+	// commit index beyond the log, a snapshot that goes back), or is too large. It is a bug of the caller. Nothing of the batch was written.
 	ErrInvalidBatch = errors.New("persistence: invalid batch")
 	// ErrClosed: the storage was closed.
 	ErrClosed = errors.New("persistence: closed")

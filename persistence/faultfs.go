@@ -24,6 +24,7 @@ const (
 	OpRemove   Op = "remove"
 	OpSyncDir  Op = "syncdir"
 	OpLock     Op = "lock"
+	OpFree     Op = "free"
 )
 
 // Fault makes one operation fail.
@@ -145,6 +146,15 @@ func (f *FaultFS) Remove(path string) error {
 // SyncDir implements [FS].
 func (f *FaultFS) SyncDir(dir string) error {
 	return f.do(OpSyncDir, dir, func() error { return f.inner.SyncDir(dir) })
+}
+
+// FreeBytes implements [FS].
+func (f *FaultFS) FreeBytes(dir string) (free int64, err error) {
+	err = f.do(OpFree, dir, func() (err error) {
+		free, err = f.inner.FreeBytes(dir)
+		return err
+	})
+	return free, err
 }
 
 // Lock implements [FS].

@@ -25,6 +25,9 @@ type FS interface {
 	Remove(path string) error
 	// SyncDir makes the entries of a directory durable.
 	SyncDir(dir string) error
+	// FreeBytes returns how many bytes this process may still add to files below the directory; a very large number
+	// where nothing limits them. Where that cannot be told the error wraps errors.ErrUnsupported.
+	FreeBytes(dir string) (int64, error)
 	// Lock takes an exclusive lock on the file at path, made if missing, until the result is closed or the
 	// process ends. Held by another, it fails with ErrLocked.
 	Lock(path string) (io.Closer, error)

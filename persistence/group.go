@@ -11,23 +11,27 @@ import (
 // groupState is what the records of one group add up to, the entries themselves aside. It is what a checkpoint
 // holds. Writing and recovery go through the same methods, so nothing is written that recovery would refuse.
 //
-// Invariant: base.Index ≤ commit ≤ last.Index, and last.Term ≤ hard.Term, at the end of every batch.
+// Invariant: base.Index ≤ snapshot.Position.Index ≤ commit ≤ last.Index, and last.Term ≤ hard.Term, at the end of
+// every batch.
 type groupState struct {
 	hard     engine.HardState
 	base     engine.Position // the log begins right after it
 	last     engine.Position // of the last entry; base when there is none
 	commit   engine.Index
-	snapshot snapshotName // what base came from; zero before the first snapshot
+	snapshot SnapshotName // that a restart begins with; zero before the first
 
-	// runs holds the first position of each term, ascending, as far as the records read or written tell. It is not
-	// part of a checkpoint.
+	// runs tells the terms of the entries above base, as far as the records read or written do: from each position on,
+	// up to the next, entries have its term. Indexes rise, and so do terms. It is not part of a checkpoint.
 	runs []engine.Position
+	// extents tells in which segments the entries above base lie, as far as runs tells their terms.
+	extents []extent
 }
 
-// snapshotName names a snapshot that a later record kind will switch to.
-type snapshotName struct {
-	id       uint64
-	position engine.Position
+// extent says that the entries from an index on, up to the next extent, lie in one segment. Over a group's extents, both
+// rise.
+type extent struct {
+	from    engine.Index
+	segment uint64
 }
 
 // fields lists the state in the order of a checkpoint record.
@@ -37,7 +41,7 @@ func (s *groupState) fields() [checkpointSize / 8]uint64 {
 		uint64(s.base.Term), uint64(s.base.Index),
 		uint64(s.last.Term), uint64(s.last.Index),
 		uint64(s.commit),
-		s.snapshot.id, uint64(s.snapshot.position.Term), uint64(s.snapshot.position.Index),
+		s.snapshot.ID, uint64(s.snapshot.Position.Term), uint64(s.snapshot.Position.Index),
 	}
 }
 
@@ -50,7 +54,7 @@ func groupStateOf(f [checkpointSize / 8]uint64) groupState {
 		base:     position(f[3], f[4]),
 		last:     position(f[5], f[6]),
 		commit:   engine.Index(f[7]),
-		snapshot: snapshotName{id: f[8], position: position(f[9], f[10])},
+		snapshot: SnapshotName{ID: f[8], Position: position(f[9], f[10])},
 	}
 }
 
@@ -78,8 +82,8 @@ func candidate(h engine.HardState) engine.Peer {
 	return engine.Peer{ID: h.Vote, Incarnation: h.VoteIncarnation}
 }
 
-// replaceFrom takes entries that replace the log from the first of them on.
-func (s *groupState) replaceFrom(entries []engine.Entry) error {
+// replaceFrom takes entries, written to a segment, that replace the log from the first of them on.
+func (s *groupState) replaceFrom(entries []engine.Entry, segment uint64) error {
 	if len(entries) == 0 {
 		return fmt.Errorf("record without entries")
 	}
@@ -99,21 +103,30 @@ func (s *groupState) replaceFrom(entries []engine.Entry) error {
 	}
 	s.cutRuns(first.Index)
 	s.addRuns(entries)
+	s.addExtent(extent{from: first.Index, segment: segment})
 	s.last = entries[len(entries)-1].Position()
 	return nil
 }
 
 // termBefore returns the term of the entry before index, or a lower one where it is not known.
 func (s *groupState) termBefore(index engine.Index) engine.Term {
-	if index == s.last.Index+1 {
-		return s.last.Term
-	}
-	for _, v := range slices.Backward(s.runs) {
-		if v.Index < index {
-			return v.Term
-		}
+	if term, known := s.termAt(index - 1); known {
+		return term
 	}
 	return s.base.Term
+}
+
+// termAt returns the term of the log's entry at the index, or of its base, where it is known.
+func (s *groupState) termAt(index engine.Index) (engine.Term, bool) {
+	if index == s.base.Index {
+		return s.base.Term, true
+	}
+	for _, run := range slices.Backward(s.runs) {
+		if run.Index <= index {
+			return run.Term, index <= s.last.Index
+		}
+	}
+	return 0, false
 }
 
 func (s *groupState) cutRuns(from engine.Index) {
@@ -127,6 +140,16 @@ func (s *groupState) addRuns(entries []engine.Entry) {
 		if n := len(s.runs); n == 0 || s.runs[n-1].Term != entries[i].Term {
 			s.runs = append(s.runs, entries[i].Position())
 		}
+	}
+}
+
+// addExtent notes where entries were written. What they replace needs its segment no more.
+func (s *groupState) addExtent(e extent) {
+	for len(s.extents) > 0 && s.extents[len(s.extents)-1].from >= e.from {
+		s.extents = s.extents[:len(s.extents)-1]
+	}
+	if n := len(s.extents); n == 0 || s.extents[n-1].segment != e.segment {
+		s.extents = append(s.extents, e)
 	}
 }
 
@@ -152,16 +175,21 @@ func (s *groupState) check() error {
 	if s.commit > s.last.Index || s.commit < s.base.Index {
 		return fmt.Errorf("commit index %d outside of the log %v..%v", s.commit, s.base, s.last)
 	}
+	if at := s.snapshot.Position.Index; at < s.base.Index || at > s.commit {
+		return fmt.Errorf("snapshot of %v outside of base %v and commit index %d", s.snapshot.Position, s.base, s.commit)
+	}
 	return nil
 }
 
-// apply takes a caller's record.
-func (s *groupState) apply(r *record) error {
+// apply takes a caller's record, written to a segment.
+func (s *groupState) apply(r *record, segment uint64) error {
 	switch r.kind {
 	case recordEntries:
-		return s.replaceFrom(r.entries)
+		return s.replaceFrom(r.entries, segment)
 	case recordHardState:
 		return s.setHardState(r.state)
+	case recordSnapshot:
+		return s.switchTo(r.to)
 	default: // a commit: callers make no other kinds
 		s.setCommit(r.commit)
 		return nil
@@ -194,11 +222,22 @@ func (all groupStates) appendCheckpoints(to []byte) []byte {
 	return to
 }
 
-// apply takes a batch: each record is checked against what came before it, and the whole when it is complete.
-func (all groupStates) apply(batch *Batch) error {
+// oldestNeeded returns the number of the oldest segment with an entry that some group needs, or limit if that is lower.
+func (all groupStates) oldestNeeded(limit uint64) uint64 {
+	for _, s := range all {
+		if len(s.extents) > 0 {
+			limit = min(limit, s.extents[0].segment)
+		}
+	}
+	return limit
+}
+
+// apply takes a batch that is written to a segment: each record is checked against what came before it, and the whole
+// when it is complete.
+func (all groupStates) apply(batch *Batch, segment uint64) error {
 	for i := range batch.records {
 		r := &batch.records[i]
-		if err := all.of(r.group).apply(r); err != nil {
+		if err := all.of(r.group).apply(r, segment); err != nil {
 			return fmt.Errorf("%w: group %d: %w", ErrInvalidBatch, r.group, err)
 		}
 	}
@@ -213,27 +252,37 @@ func (all groupStates) apply(batch *Batch) error {
 
 // groupLog is a group's state with its entries.
 //
-// Invariant: entries are consecutive from first. Entries between base and first were written before the oldest
-// segment that is left; at the end of recovery there may be none.
+// Invariant: entries are consecutive from first, which is above base. Those between base and first were written before
+// the oldest segment that is left; at the end of recovery there may be none.
 type groupLog struct {
 	groupState
 	first   engine.Index // of entries[0], or of the entry that would be it
 	entries []engine.Entry
 }
 
-func newGroupLog(s groupState) *groupLog { return &groupLog{groupState: s, first: s.last.Index + 1} }
+// newGroupLog returns the log of a group whose state is known, from a checkpoint for example, and its entries are not.
+func newGroupLog(s groupState) *groupLog {
+	if s.last.Index > s.base.Index {
+		s.runs = []engine.Position{s.last}
+	}
+	return &groupLog{groupState: s, first: s.last.Index + 1}
+}
 
 // apply takes a caller's record.
 func (g *groupLog) apply(r *record) error {
-	if r.kind == recordEntries {
-		return g.replaceFrom(r.entries)
+	switch r.kind {
+	case recordEntries:
+		return g.replaceFrom(r.entries, 0)
+	case recordSnapshot:
+		return g.switchTo(r.to)
+	default:
+		return g.groupState.apply(r, 0)
 	}
-	return g.groupState.apply(r)
 }
 
 // replaceFrom voids the entries from entries[0].Index on and appends entries. It keeps no reference to the slice.
-func (g *groupLog) replaceFrom(entries []engine.Entry) error {
-	if err := g.groupState.replaceFrom(entries); err != nil {
+func (g *groupLog) replaceFrom(entries []engine.Entry, segment uint64) error {
+	if err := g.groupState.replaceFrom(entries, segment); err != nil {
 		return err
 	}
 	if from := entries[0].Index; from < g.first {
@@ -245,16 +294,32 @@ func (g *groupLog) replaceFrom(entries []engine.Entry) error {
 	return nil
 }
 
+// switchTo goes over to a snapshot and gives up the entries that go with it, their data included.
+func (g *groupLog) switchTo(to SnapshotSwitch) error {
+	if err := g.groupState.switchTo(to); err != nil {
+		return err
+	}
+	if !to.Keep {
+		g.first, g.entries = to.Base.Index+1, nil
+	}
+	if to.Base.Index >= g.first {
+		below := to.Base.Index + 1 - g.first
+		clear(g.entries[:below])
+		g.first, g.entries = to.Base.Index+1, g.entries[below:]
+	}
+	return nil
+}
+
 // recovered checks the whole and hands it over. That entries are consecutive and terms never fall was held record by
 // record; only the base may be newer than what the first of them was compared with.
 func (g *groupLog) recovered() (Recovered, error) {
 	if g.first > g.base.Index+1 {
 		return Recovered{}, fmt.Errorf("entries %d..%d are missing", g.base.Index+1, g.first-1)
 	}
-	below := min(g.base.Index+1-g.first, engine.Index(len(g.entries)))
-	entries := g.entries[below:]
-	if len(entries) > 0 && entries[0].Term < g.base.Term {
-		return Recovered{}, fmt.Errorf("entry %v after %v", entries[0].Position(), g.base)
+	if len(g.entries) > 0 && g.entries[0].Term < g.base.Term {
+		return Recovered{}, fmt.Errorf("entry %v after %v", g.entries[0].Position(), g.base)
 	}
-	return Recovered{HardState: g.hard, Base: g.base, Entries: slices.Clip(entries), Commit: g.commit}, g.check()
+	return Recovered{
+		HardState: g.hard, Base: g.base, Entries: slices.Clip(g.entries), Commit: g.commit, Snapshot: g.snapshot,
+	}, g.check()
 }

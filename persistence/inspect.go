@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 )
 
 // Inspection is what a directory holds, as recovery would judge it.
@@ -11,7 +12,8 @@ type Inspection struct {
 	Identity Identity
 	Segments []SegmentInfo // ascending by number
 	Next     uint64        // number of the batch that would be written next
-	Unused   []string      // segments that an interrupted rotation left behind
+	Unused   []string      // segments that an interrupted rotation or freeing left behind
+	Spares   []string      // freed segments that are kept to be used again
 	Groups   map[Group]Recovered
 }
 
@@ -40,6 +42,7 @@ func Inspect(fsys FS, path string) (Inspection, error) {
 	r := newRecovery(dir)
 	err = r.run(c)
 	found := r.inspection()
+	found.Spares = c.freed
 	if err == nil {
 		found.Groups, err = r.recovered()
 	}
@@ -47,7 +50,7 @@ func Inspect(fsys FS, path string) (Inspection, error) {
 }
 
 func (r *recovery) inspection() Inspection {
-	found := Inspection{Identity: r.identity, Next: r.tail.next.number, Unused: r.unused}
+	found := Inspection{Identity: r.identity, Next: r.tail.next.number, Unused: slices.Concat(r.stale, r.unused)}
 	for i, s := range r.segments {
 		info := SegmentInfo{
 			Name: s.name, Number: s.header.number, UseID: s.header.useID, FirstBatch: s.header.firstBatch, Size: s.header.size,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"unsafe"
 )
 
@@ -18,9 +19,13 @@ type log struct {
 	count    *counters
 
 	current  *segmentWriter
-	spare    *spare // the next segment while it is being zeroed, in step with what the current one takes; or nil
-	noSpare  int64  // offset in the current segment below which none is tried, since the last attempt failed
-	nextName uint64 // number for the name of the next segment file, above all that were seen
+	older    []olderSegment // oldest first
+	freed    []string       // segments that were given spare names; until those are durable nothing may be written to them
+	spares   []string       // freed segments whose new names are durable
+	dueAt    int64          // offset in the current segment from which on housekeeping is due
+	spare    *spare         // the next segment while it is being zeroed, in step with what the current one takes; or nil
+	noSpare  int64          // offset in the current segment below which none is tried, since the last attempt failed
+	nextName uint64         // number for the name of the next segment file, above all that were seen
 	next     chain
 	proven   bool   // nothing stands between the last batch that says something and the proof of it
 	buffer   []byte // the batch being encoded; begins on a block of memory
@@ -32,12 +37,13 @@ func (l *log) append(batch *Batch) error {
 	if payload > maxPayload {
 		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrInvalidBatch, payload, maxPayload)
 	}
+	l.keepHouse()
 	l.prepare(payload)
 	if err := l.makeRoom(payload); err != nil {
 		return err
 	}
 	buffer, opened := l.begin(payload) // a checkpoint in it speaks of the time before the batch
-	if err := l.groups.apply(batch); err != nil {
+	if err := l.groups.apply(batch, l.current.header.number); err != nil {
 		return err
 	}
 	if err := l.finish(batch.appendRecords(buffer), batch.Len()+opened); err != nil {
@@ -53,6 +59,8 @@ func (l *log) idle() error {
 	if err := l.prove(); err != nil {
 		return err
 	}
+	l.free()
+	l.look()
 	l.prepare(0)
 	return nil
 }
@@ -147,7 +155,11 @@ func (l *log) rotate(extent int64) error {
 	if err != nil {
 		return err
 	}
+	if l.spare.freed {
+		l.count.recycled.Add(1)
+	}
 	l.spare = nil
+	l.spares, l.freed = append(l.spares, l.freed...), nil // become synced the directory
 	l.nextName++
 	l.count.synced(blockSize)
 	l.count.synced(0) // the directory
@@ -157,13 +169,20 @@ func (l *log) rotate(extent int64) error {
 		return errors.Join(err, next.file.Close())
 	}
 	old := l.current
-	l.current, l.proven = next, true
+	l.older = append(l.older, olderSegment{number: old.header.number, name: old.name, size: old.header.size})
+	l.current, l.proven, l.dueAt = next, true, 0
 	return old.file.Close()
 }
 
 // fitSpare sees to it that there is a zeroed spare of at least that size. Here, where the log cannot go on without
 // one, a failure counts.
 func (l *log) fitSpare(size int64) error {
+	if l.waitsForNames() {
+		if err := l.dir.sync(); err != nil {
+			return err
+		}
+		l.spares, l.freed = l.freed, nil
+	}
 	if err := l.needSpare(); err != nil {
 		return err
 	}
@@ -177,8 +196,14 @@ func (l *log) fitSpare(size int64) error {
 	return nil
 }
 
-// needSpare begins a spare if there is none. One that was given up is removed first if it is still there.
+// needSpare begins a spare if there is none: a freed segment, or a new file. One that was given up is removed first if
+// it is still there.
 func (l *log) needSpare() error {
+	for l.spare == nil && len(l.spares) > 0 {
+		name := l.spares[0]
+		l.spares = slices.Delete(l.spares, 0, 1)
+		l.spare, _ = reuse(l.dir, name, l.options.segmentSize()) // one that does not open is left to the next opening
+	}
 	if l.spare != nil {
 		return nil
 	}
@@ -201,7 +226,7 @@ func (l *log) needSpare() error {
 // begun when the log has grown by a step, or when the current segment is full.
 func (l *log) prepare(payload int64) {
 	due := l.current.offset
-	if due < max(zeroStep, l.noSpare) {
+	if due < max(zeroStep, l.noSpare) || l.waitsForNames() {
 		return
 	}
 	err := l.needSpare()
@@ -228,7 +253,7 @@ func (l *log) zero() error {
 func (l *log) giveUpSpare() {
 	if l.spare != nil {
 		_ = l.spare.file.Close()
-		_ = l.dir.fsys.Remove(l.dir.join(spareName))
+		_ = l.dir.fsys.Remove(l.dir.join(l.spare.name))
 	}
 	l.spare, l.noSpare = nil, l.current.offset+zeroStep
 }

@@ -18,10 +18,11 @@ import (
 // sync as well. A created, renamed or removed name is durable once its directory is synced, and until then it may
 // or may not be, each by itself; a rename is never half done. Directories are durable when made.
 type MemFS struct {
-	mu     sync.Mutex
-	dirs   map[string]*memDir
-	held   map[string]*memLock
-	poison poisoned
+	mu       sync.Mutex
+	dirs     map[string]*memDir
+	held     map[string]*memLock
+	capacity int64 // zero: unlimited
+	poison   poisoned
 }
 
 var _ FS = (*MemFS)(nil)
@@ -236,6 +237,40 @@ func (m *MemFS) SyncDir(dir string) error {
 	return nil
 }
 
+// unlimited is what is free where nothing limits it; sums of it and file sizes do not overflow.
+const unlimited = 1 << 62
+
+// SetCapacity limits the sizes of all files together, in bytes; zero lifts the limit. A write that would exceed it is
+// cut short with ENOSPC. Files that exist already keep their size.
+func (m *MemFS) SetCapacity(size int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.capacity = size
+}
+
+// FreeBytes implements [FS]. What is removed is free at once, durable or not.
+func (m *MemFS) FreeBytes(dir string) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dirs[filepath.Clean(dir)] == nil {
+		return 0, pathError("free", dir, fs.ErrNotExist)
+	}
+	return m.free(), nil
+}
+
+func (m *MemFS) free() int64 {
+	if m.capacity == 0 {
+		return unlimited
+	}
+	free := m.capacity
+	for _, d := range m.dirs {
+		for _, inode := range d.names {
+			free -= int64(len(inode.content))
+		}
+	}
+	return max(0, free)
+}
+
 // memLock is a held lock.
 type memLock struct {
 	fsys *MemFS
@@ -327,10 +362,23 @@ func (f *memFile) WriteAt(p []byte, offset int64) (int, error) {
 	if err := f.usable("write"); err != nil {
 		return 0, err
 	}
+	size := int64(len(f.inode.content))
+	if grown := offset + int64(len(p)); grown > size && grown-size > f.fsys.free() {
+		p = p[:max(0, size+f.fsys.free()-offset)]
+		f.write(p, offset)
+		return len(p), pathError("write", f.path, errNoSpace)
+	}
+	f.write(p, offset)
+	return len(p), nil
+}
+
+func (f *memFile) write(p []byte, offset int64) {
+	if len(p) == 0 {
+		return
+	}
 	w := memWrite{offset: offset, data: slices.Clone(p)}
 	f.inode.content = w.apply(f.inode.content)
 	f.inode.writes = append(f.inode.writes, w)
-	return len(p), nil
 }
 
 func (f *memFile) Sync() error {

@@ -67,6 +67,7 @@ func (m *MemFS) copyWith(copyInode func(*memInode) *memInode, settle func(*memDi
 		return copies[inode]
 	}
 	clone := NewMemFS()
+	clone.capacity = m.capacity
 	for _, path := range slices.Sorted(maps.Keys(m.dirs)) {
 		d, to := m.dirs[path], &memDir{names: map[string]*memInode{}, durable: map[string]*memInode{}}
 		for _, name := range slices.Sorted(maps.Keys(d.names)) {

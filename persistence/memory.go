@@ -91,11 +91,11 @@ func applyBatch(groups map[Group]*groupLog, batch *Batch) error {
 	for i := range batch.records {
 		if g, ok := groups[batch.records[i].group]; ok {
 			state := g.groupState
-			state.runs = slices.Clone(state.runs)
+			state.runs, state.extents = slices.Clone(state.runs), slices.Clone(state.extents)
 			trial[batch.records[i].group] = &state
 		}
 	}
-	if err := trial.apply(batch); err != nil {
+	if err := trial.apply(batch, 0); err != nil {
 		return err
 	}
 	for i := range batch.records {
@@ -162,6 +162,8 @@ func (s *memoryStorage) Write(batch *Batch) error {
 }
 
 func (s *memoryStorage) Metrics() Metrics { return s.count.metrics() }
+
+func (s *memoryStorage) NearlyFull() bool { return false }
 
 func (s *memoryStorage) Close() error {
 	s.memory.mu.Lock()

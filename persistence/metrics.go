@@ -4,7 +4,9 @@ import "sync/atomic"
 
 // counters is what Metrics is read from. Any goroutine may read it.
 type counters struct {
-	batches, records, bytes, syncs atomic.Uint64
+	batches, records, bytes, syncs, freed, recycled atomic.Uint64
+	room                                            atomic.Int64
+	nearlyFull                                      atomic.Bool
 }
 
 // batch counts a caller's batch of that many records.
@@ -20,5 +22,8 @@ func (c *counters) synced(size int64) {
 }
 
 func (c *counters) metrics() Metrics {
-	return Metrics{Batches: c.batches.Load(), Records: c.records.Load(), Bytes: c.bytes.Load(), Syncs: c.syncs.Load()}
+	return Metrics{
+		Batches: c.batches.Load(), Records: c.records.Load(), Bytes: c.bytes.Load(), Syncs: c.syncs.Load(),
+		Freed: c.freed.Load(), Recycled: c.recycled.Load(), Room: c.room.Load(),
+	}
 }

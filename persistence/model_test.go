@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
 	"github.com/yggr-go/yggr/persistence/storagetest"
 )
@@ -62,7 +61,7 @@ func (r *modelRun) batch(t *rapid.T) (*persistence.Batch, storagetest.Model) {
 func (r *modelRun) repeated() (*persistence.Batch, storagetest.Model) {
 	next := r.model.Clone()
 	next.State.HardState = at(r.model.State.HardState.Term + 1)
-	last := engine.Index(len(next.State.Entries)) + 1
+	last := next.Last() + 1
 	next.State.Entries = append(next.State.Entries, again(next.State.HardState.Term, last))
 	return repeated(next.State.HardState, last), next
 }

@@ -14,6 +14,7 @@ import (
 //	identity.tmp                  an identity being written
 //	founding.tmp                  the first segment, complete but not yet named, while Create runs
 //	spare.tmp                     the next segment, being filled with zeros
+//	spare-0000000000000001.tmp    a segment that was freed, to be used again; until then its content stays
 //	segment-0000000000000001.log  a segment; the number is a hint, the header decides
 const (
 	lockName        = "lock"
@@ -24,6 +25,8 @@ const (
 
 	segmentPrefix = "segment-"
 	segmentSuffix = ".log"
+	freedPrefix   = "spare-"
+	freedSuffix   = ".tmp"
 )
 
 func segmentName(number uint64) string {
@@ -31,12 +34,20 @@ func segmentName(number uint64) string {
 }
 
 // segmentNumber reads the number out of a segment's name.
-func segmentNumber(name string) (uint64, bool) {
-	rest, ok := strings.CutPrefix(name, segmentPrefix)
+func segmentNumber(name string) (uint64, bool) { return numberIn(name, segmentPrefix, segmentSuffix) }
+
+// freedName is the name of a freed segment. It is as unique as the segment's was.
+func freedName(segment string) string {
+	number, _ := segmentNumber(segment)
+	return fmt.Sprintf("%s%016x%s", freedPrefix, number, freedSuffix)
+}
+
+func numberIn(name, prefix, suffix string) (uint64, bool) {
+	rest, ok := strings.CutPrefix(name, prefix)
 	if !ok {
 		return 0, false
 	}
-	digits, ok := strings.CutSuffix(rest, segmentSuffix)
+	digits, ok := strings.CutSuffix(rest, suffix)
 	if !ok {
 		return 0, false
 	}
@@ -64,6 +75,8 @@ type contents struct {
 	founding bool
 	leftover []string // of an interrupted Create, pin or rotation; founding.tmp is not among them
 	segments []string
+	freed    []string // segments that were freed before
+	highest  uint64   // number in a name of either
 }
 
 // holdsState reports whether a node's life has begun here.
@@ -84,12 +97,19 @@ func (d directory) contents() (contents, error) {
 		case identityTmpName, spareName:
 			c.leftover = append(c.leftover, name)
 		default:
-			if _, ok := segmentNumber(name); ok {
-				c.segments = append(c.segments, name)
-			}
+			c.addNumbered(name)
 		}
 	}
 	return c, nil
+}
+
+func (c *contents) addNumbered(name string) {
+	if number, ok := segmentNumber(name); ok {
+		c.segments, c.highest = append(c.segments, name), max(c.highest, number)
+	}
+	if number, ok := numberIn(name, freedPrefix, freedSuffix); ok {
+		c.freed, c.highest = append(c.freed, name), max(c.highest, number)
+	}
 }
 
 // remove removes files and makes that durable.

@@ -84,6 +84,9 @@ func (osFS) Remove(path string) error { return os.Remove(path) }
 // SyncDir implements [FS].
 func (osFS) SyncDir(dir string) error { return syncDir(dir) }
 
+// FreeBytes implements [FS].
+func (osFS) FreeBytes(dir string) (int64, error) { return freeBytes(dir) }
+
 // Lock implements [FS].
 func (osFS) Lock(path string) (io.Closer, error) {
 	lock, err := lockFile(path)

@@ -5,7 +5,24 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"unsafe"
 )
+
+var getDiskFreeSpaceEx = syscall.NewLazyDLL("kernel32.dll").NewProc("GetDiskFreeSpaceExW")
+
+// freeBytes counts what is left for this user, quotas included.
+func freeBytes(dir string) (int64, error) {
+	path, err := syscall.UTF16PtrFromString(dir)
+	if err != nil {
+		return 0, err
+	}
+	var free int64
+	done, _, err := getDiskFreeSpaceEx.Call(uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&free)), 0, 0)
+	if done == 0 {
+		return 0, &os.PathError{Op: "GetDiskFreeSpaceEx", Path: dir, Err: err}
+	}
+	return free, nil
+}
 
 const errorSharingViolation = syscall.Errno(32)
 

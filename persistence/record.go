@@ -20,6 +20,7 @@ import (
 //	entries     first index | count u32 | zeros u32 | count × (term | size u32 | kind u8 | zeros u24 | data)
 //	hard state  term | vote | incarnation of the vote
 //	commit      index
+//	switch      snapshot id, term, index | base term, index | keep the log u8 | zeros u56
 //	checkpoint  term | vote | incarnation of the vote | base term, index | last term, index | commit
 //	            | snapshot id, term, index
 //	seal        number of the next segment | its use-id
@@ -30,15 +31,15 @@ const (
 	recordHeaderSize = 16
 	recordVersion    = 1
 
-	recordCheckpoint     recordKind = 4
-	recordSnapshotSwitch recordKind = 5 // reserved: snapshot id, term, index | base term, index | keep the log u8
-	recordSeal           recordKind = 6
-	recordHint           recordKind = 0x80
+	recordCheckpoint recordKind = 4
+	recordSeal       recordKind = 6
+	recordHint       recordKind = 0x80
 
 	entriesHeaderSize = 16
 	entryHeaderSize   = 16
 	hardStateSize     = 24
 	commitSize        = 8
+	switchSize        = 48
 	checkpointSize    = 88
 	sealSize          = 16
 )
@@ -65,6 +66,8 @@ func (r *record) bodySize() int64 {
 		return size
 	case recordHardState:
 		return hardStateSize
+	case recordSnapshot:
+		return switchSize
 	default: // a commit: callers make no other kinds
 		return commitSize
 	}
@@ -88,9 +91,24 @@ func appendRecord(to []byte, r *record) []byte {
 		to = binary.LittleEndian.AppendUint64(to, uint64(r.state.Term))
 		to = binary.LittleEndian.AppendUint64(to, uint64(r.state.Vote))
 		return binary.LittleEndian.AppendUint64(to, uint64(r.state.VoteIncarnation))
+	case recordSnapshot:
+		return appendSwitch(to, r.to)
 	default: // a commit: callers make no other kinds
 		return binary.LittleEndian.AppendUint64(to, uint64(r.commit))
 	}
+}
+
+func appendSwitch(to []byte, s SnapshotSwitch) []byte {
+	keep := uint64(0)
+	if s.Keep {
+		keep = 1
+	}
+	for _, field := range [...]uint64{
+		s.ID, uint64(s.Position.Term), uint64(s.Position.Index), uint64(s.Base.Term), uint64(s.Base.Index), keep,
+	} {
+		to = binary.LittleEndian.AppendUint64(to, field)
+	}
+	return to
 }
 
 func appendRecordHeader(to []byte, kind recordKind, group Group, length int64) []byte {
@@ -168,6 +186,8 @@ func (r rawRecord) checkSize() error {
 		size = hardStateSize
 	case recordCommit:
 		size = commitSize
+	case recordSnapshot:
+		size = switchSize
 	case recordCheckpoint:
 		size = checkpointSize
 	case recordSeal:
@@ -191,6 +211,15 @@ func (r rawRecord) hardState() engine.HardState {
 }
 
 func (r rawRecord) commit() engine.Index { return engine.Index(r.u64(0)) }
+
+func (r rawRecord) snapshotSwitch() SnapshotSwitch {
+	return SnapshotSwitch{
+		ID:       r.u64(0),
+		Position: engine.Position{Term: engine.Term(r.u64(1)), Index: engine.Index(r.u64(2))},
+		Base:     engine.Position{Term: engine.Term(r.u64(3)), Index: engine.Index(r.u64(4))},
+		Keep:     r.body[40] != 0,
+	}
+}
 
 func (r rawRecord) seal() seal { return seal{number: r.u64(0), useID: r.u64(1)} }
 

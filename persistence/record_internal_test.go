@@ -17,6 +17,9 @@ func TestRecordBytes(t *testing.T) {
 	})
 	b.SetHardState(0, engine.HardState{Term: 7, Vote: 3, VoteIncarnation: 0xa1a2a3a4a5a6a7a8})
 	b.SetCommit(1, 8)
+	b.SetSnapshot(3, SnapshotSwitch{
+		ID: 0xb1, Position: engine.Position{Term: 4, Index: 6}, Base: engine.Position{Term: 2, Index: 5}, Keep: true,
+	})
 	encoded := b.appendRecords(nil)
 	require.Equal(t, ""+
 		"01010000"+"32000000"+"0200000000000000"+ // entries, version 1, 50 bytes, group 2
@@ -24,7 +27,9 @@ func TestRecordBytes(t *testing.T) {
 		"0500000000000000"+"00000000"+"01000000"+
 		"0600000000000000"+"02000000"+"02000000"+"abcd"+
 		"02010000"+"18000000"+"0000000000000000"+"0700000000000000"+"0300000000000000"+"a8a7a6a5a4a3a2a1"+
-		"03010000"+"08000000"+"0100000000000000"+"0800000000000000",
+		"03010000"+"08000000"+"0100000000000000"+"0800000000000000"+
+		"05010000"+"30000000"+"0300000000000000"+"b100000000000000"+"0400000000000000"+"0600000000000000"+
+		"0200000000000000"+"0500000000000000"+"01"+"00000000000000",
 		hex.EncodeToString(encoded))
 	require.EqualValues(t, len(encoded), b.payloadSize())
 }
@@ -33,7 +38,7 @@ func TestCheckpointAndSealComeBack(t *testing.T) {
 	state := groupState{
 		hard: engine.HardState{Term: 1, Vote: 2, VoteIncarnation: 3}, base: engine.Position{Term: 4, Index: 5},
 		last: engine.Position{Term: 6, Index: 7}, commit: 8,
-		snapshot: snapshotName{id: 9, position: engine.Position{Term: 10, Index: 11}},
+		snapshot: SnapshotName{ID: 9, Position: engine.Position{Term: 10, Index: 11}},
 	}
 	payload := appendSeal(appendCheckpoint(nil, 12, &state), seal{number: 13, useID: 14})
 	r, rest, err := nextRecord(payload)
@@ -49,18 +54,32 @@ func TestCheckpointAndSealComeBack(t *testing.T) {
 	require.Empty(t, rest)
 }
 
+func TestSwitchComesBack(t *testing.T) {
+	for _, keep := range []bool{true, false} {
+		want := SnapshotSwitch{
+			ID: 1 << 60, Position: engine.Position{Term: 4, Index: 6}, Base: engine.Position{Term: 2, Index: 5}, Keep: keep,
+		}
+		var b Batch
+		b.SetSnapshot(3, want)
+		r, rest, err := nextRecord(b.appendRecords(nil))
+		require.NoError(t, err)
+		require.Empty(t, rest)
+		require.Equal(t, want, r.snapshotSwitch())
+	}
+}
+
 func TestMalformedRecords(t *testing.T) {
 	for name, c := range map[string]struct {
 		payload string
 		want    error
 	}{
-		"shorter than a header":  {"010100000000", ErrCorrupt},
-		"longer than the batch":  {"03010000090000000000000000000000" + "0800000000000000", ErrCorrupt},
-		"commit of seven bytes":  {"03010000070000000000000000000000" + "08000000000000", ErrCorrupt},
-		"unknown kind":           {"07010000000000000000000000000000", ErrNewerFormat},
-		"reserved snapshot kind": {"05010000000000000000000000000000", ErrNewerFormat},
-		"kind zero":              {"00010000000000000000000000000000", ErrNewerFormat},
-		"newer version":          {"03020000080000000000000000000000" + "0800000000000000", ErrNewerFormat},
+		"shorter than a header": {"010100000000", ErrCorrupt},
+		"longer than the batch": {"03010000090000000000000000000000" + "0800000000000000", ErrCorrupt},
+		"commit of seven bytes": {"03010000070000000000000000000000" + "08000000000000", ErrCorrupt},
+		"unknown kind":          {"07010000000000000000000000000000", ErrNewerFormat},
+		"switch of no bytes":    {"05010000000000000000000000000000", ErrCorrupt},
+		"kind zero":             {"00010000000000000000000000000000", ErrNewerFormat},
+		"newer version":         {"03020000080000000000000000000000" + "0800000000000000", ErrNewerFormat},
 	} {
 		t.Run(name, func(t *testing.T) {
 			payload, err := hex.DecodeString(c.payload)

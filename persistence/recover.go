@@ -9,7 +9,9 @@ import (
 	"github.com/yggr-go/yggr/engine"
 )
 
-// Recovery streams the segments in the order of their numbers and their batches in the order of theirs. It ends
+// Recovery streams the newest segments without a gap in the order of their numbers, and their batches in the order of
+// theirs. Segments before a gap were freed: the first one behind it opens with all that they add up to but entries, and
+// where entries are missing in the end, they were not freed but lost, [ErrCorrupt]. Reading ends
 // at the first place without the next intact batch, and then there are two verdicts. Nothing newer behind that
 // place: the batch there was never acknowledged, and the log is cut. A header with a higher number anywhere
 // behind: the batch there was durable and has been damaged, [ErrCorrupt]. Nothing is ever written here.
@@ -29,8 +31,10 @@ type tail struct {
 type recovery struct {
 	dir      directory
 	identity Identity
-	segments []*segmentReader // ascending by number
+	segments []*segmentReader // ascending by number, without a gap
 	unused   []string         // segments made by a rotation that did not get as far as a first batch
+	stale    []string         // segments before a gap: they were freed, and a crash brought them back
+	gap      string           // what the gap is, for errors
 	groups   map[Group]*groupLog
 	tail     tail
 	ends     []int64 // where the batches of each segment that was read end
@@ -103,13 +107,31 @@ func (r *recovery) openSegments(names []string) error {
 		}
 	}
 	slices.SortFunc(r.segments, func(a, b *segmentReader) int { return cmp.Compare(a.header.number, b.header.number) })
+	return r.takeUnbroken()
+}
+
+// takeUnbroken goes on with the newest segments that have numbers without a gap.
+func (r *recovery) takeUnbroken() error {
+	start := 0
 	for i, s := range r.segments[1:] {
-		if before := r.segments[i]; s.header.number != before.header.number+1 {
-			return fmt.Errorf("%w: segment %s has number %d, segment %s has %d", ErrCorrupt,
-				before.name, before.header.number, s.name, s.header.number)
+		before := r.segments[i]
+		numbers := fmt.Sprintf("segment %s has number %d, segment %s has %d",
+			before.name, before.header.number, s.name, s.header.number)
+		switch s.header.number {
+		case before.header.number:
+			return fmt.Errorf("%w: %s", ErrCorrupt, numbers)
+		case before.header.number + 1:
+		default:
+			start, r.gap = i+1, "; "+numbers
 		}
 	}
-	return nil
+	var err error
+	for _, s := range r.segments[:start] {
+		r.stale = append(r.stale, s.name)
+		err = errors.Join(err, s.close())
+	}
+	r.segments = r.segments[start:]
+	return err
 }
 
 // readSegments reads until the log ends and judges what lies behind.
@@ -300,6 +322,8 @@ func (r *recovery) applyToGroup(g *groupLog, record rawRecord) error {
 	case recordCommit:
 		g.setCommit(record.commit())
 		return nil
+	case recordSnapshot:
+		return g.switchTo(record.snapshotSwitch())
 	default: // entries: checkpoints and seals are dealt with before, and unknown kinds refused
 		return r.applyEntries(g, record)
 	}
@@ -311,7 +335,7 @@ func (r *recovery) applyEntries(g *groupLog, record rawRecord) error {
 	if r.entries, err = record.appendEntriesTo(r.entries[:0]); err != nil {
 		return err
 	}
-	return g.replaceFrom(r.entries)
+	return g.replaceFrom(r.entries, r.segments[r.tail.segment].header.number)
 }
 
 func (r *recovery) checkTouched() error {
@@ -329,7 +353,7 @@ func (r *recovery) recovered() (map[Group]Recovered, error) {
 	for group, g := range r.groups {
 		state, err := g.recovered()
 		if err != nil {
-			return nil, fmt.Errorf("%w: group %d: %w (in %s)", ErrCorrupt, group, err, r.dir.path)
+			return nil, fmt.Errorf("%w: group %d: %w%s (in %s)", ErrCorrupt, group, err, r.gap, r.dir.path)
 		}
 		all[group] = state
 	}

@@ -56,6 +56,7 @@ type spare struct {
 	name   string
 	size   int64
 	zeroed int64 // written and synced up to here
+	freed  bool  // it was a segment before and holds what that left, instead of zeros
 }
 
 func newSpare(dir directory, name string, size int64) (*spare, error) {
@@ -64,6 +65,16 @@ func newSpare(dir directory, name string, size int64) (*spare, error) {
 		return nil, fmt.Errorf("create %s: %w", name, err)
 	}
 	return &spare{file: file, name: name, size: size}, nil
+}
+
+// reuse opens a freed segment as a spare. Its blocks exist already, which is all that zeroing is for: batches of the
+// earlier use do not match the use-id of the next one.
+func reuse(dir directory, name string, size int64) (*spare, error) {
+	file, err := dir.fsys.Open(dir.join(name))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	return &spare{file: file, name: name, size: size, zeroed: size, freed: true}, nil
 }
 
 // step writes and syncs some more zeros.

@@ -187,12 +187,16 @@ func TestInterruptedRotationIsTidiedUp(t *testing.T) {
 func TestOldestSegmentMayGoWhenNothingInItIsNeeded(t *testing.T) {
 	disk := persistence.NewMemFS()
 	s := create(t, disk, small())
+	require.NoError(t, s.Write(appended(commands(1, 1, 1, 10)...)))
 	for term := engine.Term(2); term < 6; term++ {
 		b := &persistence.Batch{}
 		b.SetHardState(0, engine.HardState{Term: term, Vote: 3})
 		b.SetHardState(4, at(term*10))
 		require.NoError(t, s.Write(b))
 	}
+	b := &persistence.Batch{}
+	b.SetSnapshot(0, persistence.SnapshotSwitch{ID: 1, Position: position(1, 1), Base: position(1, 1), Keep: true})
+	require.NoError(t, s.Write(b))
 	require.NoError(t, s.Close())
 	names := segments(t, disk)
 	require.Greater(t, len(names), 3)
@@ -200,7 +204,10 @@ func TestOldestSegmentMayGoWhenNothingInItIsNeeded(t *testing.T) {
 		removeFile(t, disk, name)
 	}
 	s = open(t, disk)
-	require.Equal(t, engine.HardState{Term: 5, Vote: 3}, s.Recovered(0).HardState)
+	requireState(t, persistence.Recovered{
+		HardState: engine.HardState{Term: 5, Vote: 3}, Base: position(1, 1), Commit: 1,
+		Snapshot: persistence.SnapshotName{ID: 1, Position: position(1, 1)},
+	}, s.Recovered(0))
 	require.Equal(t, at(50), s.Recovered(4).HardState)
 	require.NoError(t, s.Close())
 }

@@ -34,7 +34,7 @@ type Opener interface {
 
 // Storage is the opened state of one node: the log and hard state of every group.
 //
-// A Storage is used by one goroutine at a time, except for Metrics, which may be called by any.
+// A Storage is used by one goroutine at a time, except for Metrics and NearlyFull, which may be called by any.
 type Storage interface {
 	Identity() Identity
 	// PinCluster records the full cluster id durably, for a joiner that learned it at first contact. It refuses
@@ -49,10 +49,15 @@ type Storage interface {
 	// stored is refused with [ErrInvalidBatch]; that too ends the storage.
 	//
 	// A batch without records is for a log that has been idle for a tick: it proves that the last batch was durable,
-	// so that later damage to it is known as damage and does not pass for a write that a crash cut short. Where
-	// nothing needs the proof it writes nothing, so it may be called at every tick.
+	// so that later damage to it is known as damage and does not pass for a write that a crash cut short, and it frees
+	// what is not needed any more. Where nothing needs that it writes nothing, so it may be called at every tick.
 	Write(batch *Batch) error
 	Metrics() Metrics
+	// NearlyFull reports whether room for more is running out, and costs next to nothing. What is written all the same
+	// is still made durable, until there is no room at all, and then Write fails for good. So who may refuse work should
+	// do that now, take a snapshot, and keep writing empty batches at every tick, with which room is freed and looked
+	// for again. It is some way below the mark and above it that the answer changes, not at every batch.
+	NearlyFull() bool
 	// Close writes nothing that was promised (all of that is durable already), marks the log as cleanly closed
 	// where it can, and unlocks.
 	Close() error
@@ -64,14 +69,39 @@ type Recovered struct {
 	Base      engine.Position // the log begins right after it
 	Entries   []engine.Entry  // consecutive from Base.Index+1
 	Commit    engine.Index    // known to be committed; may lag
+	Snapshot  SnapshotName    // that the last switch named; zero before the first
 }
 
-// Metrics counts what a storage did since it was opened. Counters only rise.
+// SnapshotName names a snapshot. The snapshot itself lies elsewhere: a storage keeps its name, and that is what counts.
+type SnapshotName struct {
+	ID       uint64          // not zero; one id is never used for two positions
+	Position engine.Position // of the last entry that the snapshot covers
+}
+
+// SnapshotSwitch makes a snapshot the one that a restart begins with, and cuts the log to match. It happens whole or
+// not at all.
+type SnapshotSwitch struct {
+	ID       uint64          // of a snapshot that is complete and durable, not zero
+	Position engine.Position // of the last entry that it covers
+	// Base is where the log begins from now on, right after it. It is at or below Position, by as much as is kept of
+	// the log for followers that are a little behind.
+	Base engine.Position
+	// Keep says that the entries above Base stay: the log holds the snapshot's last entry, with its term. Otherwise the
+	// whole log goes and begins anew after the snapshot, so Base is Position.
+	Keep bool
+}
+
+// Metrics counts what a storage did since it was opened. All but Room only rise.
 type Metrics struct {
 	Batches uint64 // batches written for callers
 	Records uint64 // records in them
 	Bytes   uint64 // bytes written for any purpose, padding included
 	Syncs   uint64 // file syncs, all kinds
+
+	Freed    uint64 // segments that the log gave up because no group needed them any more
+	Recycled uint64 // segments that were begun in the file of a freed one
+
+	Room int64 // bytes that there was room for when it was last looked for; zero where that cannot be told
 }
 
 // Batch collects records that become durable together. The zero value is an empty batch. Reset makes it
@@ -86,6 +116,7 @@ const (
 	recordEntries   recordKind = 1
 	recordHardState recordKind = 2
 	recordCommit    recordKind = 3
+	recordSnapshot  recordKind = 5
 )
 
 type record struct {
@@ -94,6 +125,7 @@ type record struct {
 	entries []engine.Entry
 	state   engine.HardState
 	commit  engine.Index
+	to      SnapshotSwitch
 }
 
 // Append adds entries, at least one and consecutive: they replace the group's log from entries[0].Index on.
@@ -114,6 +146,17 @@ func (b *Batch) SetHardState(group Group, state engine.HardState) {
 // still waiting in a queue must not be added: after a crash it would call the entries that those replace committed.
 func (b *Batch) SetCommit(group Group, commit engine.Index) {
 	b.records = append(b.records, record{kind: recordCommit, group: group, commit: commit})
+}
+
+// SetSnapshot switches the group to a snapshot, in order with the other records. The commit index becomes at least the
+// snapshot's. Neither snapshot nor base may go back; a switch that keeps the log must find the entries at Position and
+// Base in it, with these terms; one that drops it must not drop what a recorded commit index covers. The same snapshot
+// may be named again with a higher base.
+//
+// The snapshot must be durable before the batch is written. Files that no group names any more may be removed once
+// Write has returned.
+func (b *Batch) SetSnapshot(group Group, to SnapshotSwitch) {
+	b.records = append(b.records, record{kind: recordSnapshot, group: group, to: to})
 }
 
 // Len returns the number of records.

@@ -35,6 +35,10 @@ func middling() persistence.Options {
 
 func at(term engine.Term) engine.HardState { return engine.HardState{Term: term} }
 
+func position(term engine.Term, index engine.Index) engine.Position {
+	return engine.Position{Term: term, Index: index}
+}
+
 // commands returns count command entries of size bytes.
 func commands(term engine.Term, first engine.Index, count, size int) []engine.Entry {
 	entries := make([]engine.Entry, count)
@@ -154,7 +158,7 @@ func segments(t testing.TB, fsys persistence.FS) []string {
 
 // sameState compares two states, taking data of no bytes for equal.
 func sameState(a, b persistence.Recovered) bool {
-	if a.HardState != b.HardState || a.Base != b.Base || a.Commit != b.Commit || len(a.Entries) != len(b.Entries) {
+	if a.HardState != b.HardState || a.Base != b.Base || a.Commit != b.Commit || a.Snapshot != b.Snapshot || len(a.Entries) != len(b.Entries) {
 		return false
 	}
 	for i := range a.Entries {

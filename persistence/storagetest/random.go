@@ -38,20 +38,35 @@ func (m *Model) Clone() Model {
 	return c
 }
 
+// Last returns the index of the last entry, or of the base where there is none.
+func (m *Model) Last() engine.Index { return m.State.Base.Index + engine.Index(len(m.State.Entries)) }
+
 // Step adds a random legal record to the batch and to the model: entries, with or without replacing some that are
-// not committed; a hard state; a commit index.
+// not committed; a hard state; a commit index; a snapshot, of what the log holds or of what it does not have yet.
 func (m *Model) Step(random *rand.Rand, batch *persistence.Batch) {
-	switch random.IntN(6) {
-	case 0:
+	switch random.IntN(16) {
+	case 0, 1, 2:
 		m.hardState(random, batch)
-	case 1:
+	case 3, 4:
 		m.commit(random, batch)
-	case 2:
+	case 5, 6, 7:
 		m.hardState(random, batch)
-		m.entries(random, batch, m.State.Commit+1+engine.Index(random.IntN(1+len(m.State.Entries)-int(m.State.Commit))))
+		m.entries(random, batch, m.State.Commit+upTo(random, m.Last()-m.State.Commit)+1)
+	case 8:
+		m.taken(random, batch)
+	case 9:
+		if random.IntN(4) == 0 {
+			m.installed(random, batch)
+		}
+		m.entries(random, batch, m.Last()+1)
 	default:
-		m.entries(random, batch, engine.Index(len(m.State.Entries))+1)
+		m.entries(random, batch, m.Last()+1)
 	}
+}
+
+// upTo draws from 0 to n.
+func upTo(random *rand.Rand, n engine.Index) engine.Index {
+	return engine.Index(random.IntN(int(n) + 1))
 }
 
 func (m *Model) hardState(random *rand.Rand, batch *persistence.Batch) {
@@ -64,8 +79,7 @@ func (m *Model) hardState(random *rand.Rand, batch *persistence.Batch) {
 }
 
 func (m *Model) commit(random *rand.Rand, batch *persistence.Batch) {
-	last := engine.Index(len(m.State.Entries))
-	commit := m.State.Commit + engine.Index(random.IntN(int(last-m.State.Commit)+1))
+	commit := m.State.Commit + upTo(random, m.Last()-m.State.Commit)
 	batch.SetCommit(0, commit)
 	m.State.Commit = commit
 }
@@ -84,5 +98,44 @@ func (m *Model) entries(random *rand.Rand, batch *persistence.Batch, first engin
 		}
 	}
 	batch.Append(0, entries)
-	m.State.Entries = append(m.State.Entries[:first-1:first-1], entries...)
+	kept := first - 1 - m.State.Base.Index
+	m.State.Entries = append(m.State.Entries[:kept:kept], entries...)
+}
+
+// taken switches to a snapshot of entries that the log holds, and keeps some below it.
+func (m *Model) taken(random *rand.Rand, batch *persistence.Batch) {
+	oldest := max(m.State.Snapshot.Position.Index, 1)
+	if m.Last() < oldest {
+		return
+	}
+	at := oldest + upTo(random, m.Last()-oldest)
+	base := m.State.Base.Index + upTo(random, at-m.State.Base.Index)
+	m.switchTo(batch, persistence.SnapshotSwitch{
+		ID: m.State.Snapshot.ID + 1, Position: m.position(at), Base: m.position(base), Keep: true,
+	})
+}
+
+// installed switches to a snapshot from elsewhere, of more than is known to be committed here.
+func (m *Model) installed(random *rand.Rand, batch *persistence.Batch) {
+	at := engine.Position{Term: m.State.HardState.Term, Index: m.State.Commit + 1 + upTo(random, 20)}
+	m.switchTo(batch, persistence.SnapshotSwitch{ID: m.State.Snapshot.ID + 1, Position: at, Base: at})
+}
+
+// position returns the position of an entry of the log, or of its base.
+func (m *Model) position(index engine.Index) engine.Position {
+	if index == m.State.Base.Index {
+		return m.State.Base
+	}
+	return m.State.Entries[index-m.State.Base.Index-1].Position()
+}
+
+func (m *Model) switchTo(batch *persistence.Batch, to persistence.SnapshotSwitch) {
+	batch.SetSnapshot(0, to)
+	if to.Keep {
+		m.State.Entries = m.State.Entries[to.Base.Index-m.State.Base.Index:]
+	} else {
+		m.State.Entries = nil
+	}
+	m.State.Base, m.State.Commit = to.Base, max(m.State.Commit, to.Position.Index)
+	m.State.Snapshot = persistence.SnapshotName{ID: to.ID, Position: to.Position}
 }

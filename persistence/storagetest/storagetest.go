@@ -37,6 +37,10 @@ var cases = []struct {
 	{"records of one batch count in order", orderInBatch},
 	{"the newest hard state counts", hardState},
 	{"the commit index survives", commit},
+	{"a snapshot keeps the log above its base", switchKeeping},
+	{"a snapshot replaces the log", switchReplacing},
+	{"a snapshot and its base only go forward", switchForward},
+	{"switches that contradict the log are refused", switchRefused},
 	{"groups do not mix", groups},
 	{"recovered entries are given away", givenAway},
 	{"an entry of eight mebibytes survives", largeEntry},
@@ -108,6 +112,7 @@ func (p *place) requireState(s persistence.Storage, group persistence.Group, wan
 	require.Equal(p, want.HardState, got.HardState, "hard state")
 	require.Equal(p, want.Base, got.Base, "base")
 	require.Equal(p, want.Commit, got.Commit, "commit")
+	require.Equal(p, want.Snapshot, got.Snapshot, "snapshot")
 	require.Len(p, got.Entries, len(want.Entries), "entries")
 	for i, e := range want.Entries {
 		require.Equal(p, e.Position(), got.Entries[i].Position())

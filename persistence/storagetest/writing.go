@@ -202,5 +202,6 @@ func metrics(p *place) {
 	require.Equal(p, before.Batches+1, after.Batches)
 	require.Equal(p, before.Records+2, after.Records)
 	require.Greater(p, after.Bytes, before.Bytes)
+	require.False(p, s.NearlyFull(), "in a place with room")
 	p.close(s)
 }

@@ -1,0 +1,5 @@
+package persistence
+
+import "errors"
+
+var errNoSpace = errors.New("no space left on device")
