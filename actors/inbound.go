@@ -24,6 +24,8 @@ type inbound struct {
 	epoch  uint64
 	driver *actor.PID
 
+	crowded *atomic.Uint64 // counts what is dropped
+
 	mu     sync.Mutex
 	quotas map[engine.NodeID]*quota
 }
@@ -35,7 +37,7 @@ type quota struct {
 }
 
 func newInbound(root *actor.RootContext, epoch uint64, driver *actor.PID) *inbound {
-	return &inbound{root: root, epoch: epoch, driver: driver, quotas: make(map[engine.NodeID]*quota)}
+	return &inbound{root: root, epoch: epoch, driver: driver, crowded: new(atomic.Uint64), quotas: make(map[engine.NodeID]*quota)}
 }
 
 // PeerSeen implements remote.Handler.
@@ -52,9 +54,11 @@ func (in *inbound) Deliver(from engine.Peer, message engine.Message, size int) {
 		share = 2
 	}
 	q := in.quota(from.ID)
-	if q.take(int64(size), share) {
-		in.root.Send(in.driver, &peerMessage{epoch: in.epoch, from: from, message: message, size: size, quota: q})
+	if !q.take(int64(size), share) {
+		in.crowded.Add(1)
+		return
 	}
+	in.root.Send(in.driver, &peerMessage{epoch: in.epoch, from: from, message: message, size: size, quota: q})
 }
 
 // quota returns the peer's. Those of peers of which nothing waits are forgotten when there are many: ids cost

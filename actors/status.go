@@ -17,7 +17,9 @@ type Status struct {
 // NodeMetrics gathers the counters of a node's parts.
 type NodeMetrics struct {
 	Status
-	Pending     int // commands accepted and not yet answered
+	Pending     int    // commands accepted and not yet answered
+	Handed      int    // entries handed to the state machine and not yet applied
+	Crowded     uint64 // messages of peers dropped because too many of that peer's waited for the driver; only rises
 	Engine      engine.Metrics
 	Persistence persistence.Metrics
 	Transport   remote.Metrics
@@ -42,6 +44,9 @@ func (d *driver) answer(q question) {
 	case *statusMessage:
 		status := d.status()
 		d.core.reply(q.sender, &status)
+	case *metricsMessage:
+		metrics := d.nodeMetrics()
+		d.core.reply(q.sender, &metrics)
 	case *wireStatus:
 		status := d.status()
 		q.resolve(&status)
@@ -64,7 +69,8 @@ func (d *driver) status() Status {
 }
 
 func (d *driver) nodeMetrics() NodeMetrics {
-	m := NodeMetrics{Status: d.status(), Pending: d.core.mailbox.admission.pending()}
+	m := NodeMetrics{Status: d.status(), Pending: d.core.mailbox.admission.pending(), Crowded: d.core.crowded.Load()}
+	m.Handed = int(d.handedIndex - min(d.handedIndex, d.appliedIndex))
 	if d.engine != nil {
 		m.Engine = d.engine.Metrics()
 	}
