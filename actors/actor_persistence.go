@@ -120,6 +120,9 @@ func (p *persistenceActor) write(ctx actor.Context) {
 			p.fail(ctx, fmt.Errorf("write: %w", err))
 			return
 		}
+		if p.core.observer != nil {
+			p.core.observer.Durable(p.seq)
+		}
 	}
 	for _, o := range p.waiting {
 		p.life.send(o.to, o.message)

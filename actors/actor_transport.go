@@ -42,7 +42,9 @@ func (t *transportActor) open(driver *actor.PID, hello remote.Hello) error {
 		return err
 	}
 	t.transport = transport // close takes care of it, however far the start gets
-	if err := transport.Start(newInbound(t.core.system.Root, t.life.epoch, driver, &t.core.inboundDropped)); err != nil {
+	in := newInbound(t.core.system.Root, t.life.epoch, driver)
+	in.crowded = &t.core.crowded
+	if err := transport.Start(in); err != nil {
 		return err
 	}
 	t.life.attach(transport)

@@ -16,7 +16,7 @@ const (
 	transportName   = "transport"
 )
 
-// spawnChild spawns a child of the driver on the node's dispatcher.
+// spawnChild spawns a child of the driver on its dispatcher.
 func (c *core) spawnChild(ctx actor.Context, name string, box *mailbox, producer func() actor.Actor) *actor.PID {
 	box.panicked = func(reason any, stack []byte) {
 		c.log.Error("actor panicked", "actor", name, "reason", reason, "stack", string(stack))
@@ -26,7 +26,7 @@ func (c *core) spawnChild(ctx actor.Context, name string, box *mailbox, producer
 	}
 	props := actor.PropsFromProducer(producer,
 		actor.WithMailbox(func() actor.Mailbox { return box }),
-		actor.WithDispatcher(c.dispatcher))
+		actor.WithDispatcher(c.dispatcherOf(name)))
 	pid, err := ctx.SpawnNamed(props, name)
 	if err != nil {
 		panic(fmt.Errorf("actors: cannot spawn %s: %w", name, err))

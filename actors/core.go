@@ -23,15 +23,16 @@ type core struct {
 
 	mailbox    *mailbox
 	dispatcher actor.Dispatcher
-	pool       *pool // the dispatcher, when it is the node's own
+	named      func(actor string) actor.Dispatcher // nil, or what goes before dispatcher
+	pool       *pool                               // the dispatcher, when it is the node's own
 	clock      Clock
 	random     engine.Random
 	intercept  func(child string, message any)
+	observer   Observer
 	tickQueued atomic.Bool   // at most one tick is queued
 	created    atomic.Bool   // the storage exists: a restart recovers it
 	epoch      atomic.Uint64 // of the incarnation that lives now
-
-	inboundDropped atomic.Uint64 // messages of peers beyond their quotas
+	crowded    atomic.Uint64 // messages of peers beyond their quotas, dropped
 
 	leader atomic.Pointer[Leader]
 
@@ -78,7 +79,8 @@ func (c *core) useRuntime(r *Runtime) (err error) {
 	if r == nil {
 		r = &Runtime{}
 	}
-	c.clock, c.dispatcher, c.random, c.intercept = r.Clock, r.Dispatcher, r.Random, r.intercept
+	c.clock, c.dispatcher, c.named, c.random = r.Clock, r.Dispatcher, r.Dispatchers, r.Random
+	c.intercept, c.observer = r.intercept, r.Observer
 	if c.clock == nil {
 		c.clock = systemClock{}
 	}
@@ -91,10 +93,18 @@ func (c *core) useRuntime(r *Runtime) (err error) {
 // useDispatcher makes the node's own pool, unless the runtime brings a dispatcher. It is called at spawn, so
 // that a core that never lived leaves no goroutine.
 func (c *core) useDispatcher() {
-	if c.dispatcher == nil {
+	if c.dispatcher == nil && c.named == nil {
 		c.pool = newPool(16)
 		c.dispatcher = c.pool
 	}
+}
+
+// dispatcherOf returns what runs the turns of one actor.
+func (c *core) dispatcherOf(name string) actor.Dispatcher {
+	if c.named != nil {
+		return c.named(name)
+	}
+	return c.dispatcher
 }
 
 // end records why the node ended and closes done. The first reason stays.

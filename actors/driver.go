@@ -71,7 +71,7 @@ type events struct {
 func newDriver(c *core) *driver {
 	epoch := lastEpoch.Add(1)
 	c.epoch.Store(epoch)
-	return &driver{core: c, life: &life{epoch: epoch}, foreign: make(map[engine.NodeID]bool)}
+	return &driver{core: c, life: &life{epoch: epoch, observer: c.observer}, foreign: make(map[engine.NodeID]bool)}
 }
 
 // Receive implements actor.Actor.
@@ -250,7 +250,11 @@ func (d *driver) step(ctx actor.Context, event engine.Event) {
 		return
 	}
 	d.stepping = true
-	d.perform(ctx, d.engine.Step(event))
+	actions := d.engine.Step(event)
+	if d.core.observer != nil {
+		d.core.observer.Stepped(event, actions, d.engine.Status())
+	}
+	d.perform(ctx, actions)
 	if d.engine != nil {
 		d.publish(ctx)
 	}

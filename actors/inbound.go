@@ -20,10 +20,11 @@ const (
 
 // inbound is the gateway from the transport's goroutines to the driver.
 type inbound struct {
-	root    *actor.RootContext
-	epoch   uint64
-	driver  *actor.PID
-	dropped *atomic.Uint64 // messages beyond their peer's quota
+	root   *actor.RootContext
+	epoch  uint64
+	driver *actor.PID
+
+	crowded *atomic.Uint64 // counts what is dropped
 
 	mu     sync.Mutex
 	quotas map[engine.NodeID]*quota
@@ -35,8 +36,8 @@ type quota struct {
 	bytes    atomic.Int64
 }
 
-func newInbound(root *actor.RootContext, epoch uint64, driver *actor.PID, dropped *atomic.Uint64) *inbound {
-	return &inbound{root: root, epoch: epoch, driver: driver, dropped: dropped, quotas: make(map[engine.NodeID]*quota)}
+func newInbound(root *actor.RootContext, epoch uint64, driver *actor.PID) *inbound {
+	return &inbound{root: root, epoch: epoch, driver: driver, crowded: new(atomic.Uint64), quotas: make(map[engine.NodeID]*quota)}
 }
 
 // PeerSeen implements remote.Handler.
@@ -54,7 +55,7 @@ func (in *inbound) Deliver(from engine.Peer, message engine.Message, size int) {
 	}
 	q := in.quota(from.ID)
 	if !q.take(int64(size), share) {
-		in.dropped.Add(1)
+		in.crowded.Add(1)
 		return
 	}
 	in.root.Send(in.driver, &peerMessage{epoch: in.epoch, from: from, message: message, size: size, quota: q})

@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,8 +13,7 @@ func TestFloodOfOnePeerIsBoundedAndCostsNobodyElse(t *testing.T) {
 	system := newSystem(t)
 	p := newProbe(t, system)
 	p.messages = make(chan any, 4*inboundMessages)
-	var dropped atomic.Uint64
-	in := newInbound(system.Root, 7, p.pid, &dropped)
+	in := newInbound(system.Root, 7, p.pid)
 	flood, other := engine.Peer{ID: 1, Incarnation: 1}, engine.Peer{ID: 2, Incarnation: 1}
 	for range 2 * inboundMessages {
 		in.Deliver(flood, &engine.AppendEntries{Term: 1}, 20)
@@ -29,7 +27,7 @@ func TestFloodOfOnePeerIsBoundedAndCostsNobodyElse(t *testing.T) {
 	require.Len(t, p.messages, inboundMessages+1)
 	in.Deliver(other, &engine.AppendEntries{Term: 1}, 1)
 	require.Len(t, p.messages, inboundMessages+1, "bytes are bounded as well")
-	require.EqualValues(t, 3*inboundMessages+1, dropped.Load(), "what is dropped is counted")
+	require.EqualValues(t, 3*inboundMessages+1, in.crowded.Load(), "what is dropped is counted")
 
 	taken := p.next(t).(*peerMessage)
 	require.Equal(t, flood, taken.from)
@@ -43,7 +41,7 @@ func TestIdsThatAreMadeUpDoNotPileUp(t *testing.T) {
 	system := newSystem(t)
 	p := newProbe(t, system)
 	p.messages = make(chan any, 8*engine.MaxMembers)
-	in := newInbound(system.Root, 1, p.pid, new(atomic.Uint64))
+	in := newInbound(system.Root, 1, p.pid)
 	for id := range 4 * engine.MaxMembers {
 		in.PeerSeen(remote.Hello{Peer: engine.Peer{ID: engine.NodeID(id + 1)}})
 		seen := p.next(t).(*peerSeen)

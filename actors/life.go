@@ -12,6 +12,7 @@ import (
 // the driver; nothing of one life reaches another.
 type life struct {
 	epoch     uint64
+	observer  Observer // nil: nobody
 	transport atomic.Pointer[remote.Transport]
 	cause     atomic.Pointer[error]
 }
@@ -35,6 +36,9 @@ func (l *life) ended() error {
 // send gives a message to the transport. It never blocks.
 func (l *life) send(to engine.NodeID, message engine.Message) {
 	if t := l.transport.Load(); t != nil && l.cause.Load() == nil {
+		if l.observer != nil {
+			l.observer.Left(to, message)
+		}
 		(*t).Send(to, message)
 	}
 }

@@ -46,16 +46,20 @@ func (d *driver) storageOpened(ctx actor.Context, message *storageOpened) {
 		return
 	}
 	d.identity, d.metrics = message.identity, message.metrics
-	eng, err := engine.New(d.core.cfg.engineConfig(d.identity.Incarnation, d.core.random, d.core.tracer()), engine.Recovered{
+	recovered := engine.Recovered{
 		Now:       d.core.clock.Now(),
 		HardState: message.recovered.HardState,
 		Base:      message.recovered.Base,
 		Entries:   message.recovered.Entries,
 		Commit:    message.recovered.Commit,
-	})
+	}
+	eng, err := engine.New(d.core.cfg.engineConfig(d.identity.Incarnation, d.core.random, d.core.tracer()), recovered)
 	if err != nil {
 		d.fail(ctx, "engine", err)
 		return
+	}
+	if d.core.observer != nil {
+		d.core.observer.Started(engine.Peer{ID: d.core.cfg.ID, Incarnation: d.identity.Incarnation}, recovered)
 	}
 	d.engine = eng
 	d.openTransport(ctx)

@@ -429,7 +429,7 @@ func TestMessagesOfAnotherClusterAreDropped(t *testing.T) {
 	}
 	ours, foreign := id("ours"), id("theirs")
 	n := c.start(1, Join{})
-	in := newInbound(c.system.Root, n.core.epoch.Load(), n.PID(), new(atomic.Uint64))
+	in := newInbound(c.system.Root, n.core.epoch.Load(), n.PID())
 	friend, stranger := engine.Peer{ID: 2, Incarnation: 2}, engine.Peer{ID: 3, Incarnation: 3}
 	in.PeerSeen(remote.Hello{Cluster: ours, Peer: friend})
 	in.PeerSeen(remote.Hello{Cluster: foreign, Peer: stranger})

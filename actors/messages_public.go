@@ -19,6 +19,8 @@ type (
 	ProposeFailed struct{ Err error }
 	// GetStatus is answered with a *[Status], also by a failed node; with [ProposeFailed] when too many ask at once.
 	GetStatus struct{}
+	// GetMetrics is answered with *[NodeMetrics] as GetStatus is with its answer.
+	GetMetrics struct{}
 	// Shutdown stops the node gracefully. Watch the PID to learn when it has stopped.
 	Shutdown struct{}
 )
@@ -38,6 +40,8 @@ func (c *core) adapt(message any) any {
 		return c.adaptProposeRequest(content, sender)
 	case *GetStatus, GetStatus:
 		return &statusMessage{core: c, sender: sender}
+	case *GetMetrics, GetMetrics:
+		return &metricsMessage{core: c, sender: sender}
 	case *raftpb.StatusRequest:
 		return &wireStatus{core: c, sender: sender}
 	case *Shutdown, Shutdown:
@@ -90,3 +94,11 @@ type statusMessage struct {
 }
 
 func (q *statusMessage) refuse(err error) { q.core.reply(q.sender, &ProposeFailed{Err: err}) }
+
+// metricsMessage is GetMetrics in the lane of questions.
+type metricsMessage struct {
+	core   *core
+	sender *actor.PID
+}
+
+func (q *metricsMessage) refuse(err error) { q.core.reply(q.sender, &ProposeFailed{Err: err}) }

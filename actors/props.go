@@ -50,7 +50,7 @@ func (c *core) spawn(system *actor.ActorSystem, id string, user *actor.Props, pa
 	props.Configure(
 		actor.WithProducer(func() actor.Actor { return newDriver(c) }),
 		actor.WithMailbox(func() actor.Mailbox { return c.mailbox }),
-		actor.WithDispatcher(c.dispatcher))
+		actor.WithDispatcher(c.dispatcherOf(driverName)))
 	pid, err := actor.DefaultSpawner(system, id, &props, parent)
 	if err != nil && c.pool != nil {
 		c.pool.close()

@@ -19,14 +19,41 @@ import (
 type Runtime struct {
 	// Dispatcher runs the turns of every actor of the node. Nil: a pool of parked goroutines of the node's own.
 	Dispatcher actor.Dispatcher
+	// Dispatchers, if not nil, goes before Dispatcher: it is asked for the dispatcher of each actor that is spawned, by
+	// its name: "raft" for the driver, and "ticker", "persistence", "apply", "snapshot", "transport". With one for
+	// each, the turns of a single actor can be withheld, which is what a disk that hangs looks like.
+	Dispatchers func(actor string) actor.Dispatcher
 	// Clock is the node's time. Nil: the machine's, one that runs while the machine is suspended.
 	Clock Clock
 	// Random draws incarnations, epochs and election timeouts. One node uses it from one goroutine at a time; a
 	// Runtime with a Random belongs to one node. Nil: seeded by the operating system.
 	Random engine.Random
 
+	// Observer hears what the node does. Nil: nobody.
+	Observer Observer
+
 	// intercept sees every message before the named actor does, and may panic or block in its place. For tests.
 	intercept func(name string, message any)
+}
+
+// Intercept has f see every message before the named actor does, on the actor's turn. It may panic in the actor's
+// place. For tests: names are those of Dispatchers, and messages are the node's own, of no documented type. Call it
+// before the node starts.
+func (r *Runtime) Intercept(f func(actor string, message any)) { r.intercept = f }
+
+// Observer hears what a node does, as it does it: what a checker of Raft's safety has to know (see sim/check). Its
+// methods are called by the node's actors, so by several goroutines unless the dispatcher runs one turn at a time;
+// they must neither block nor change what they are given.
+type Observer interface {
+	// Started: the node begins a life with an engine made from recovered. A restart of its actor is another life.
+	Started(self engine.Peer, recovered engine.Recovered)
+	// Stepped: the engine took the event, asked for the actions, of which none is carried out yet, and has this status.
+	// Event and actions are valid until the call returns.
+	Stepped(event engine.Event, actions []engine.Action, status engine.Status)
+	// Durable: every Persist action of this life up to seq is durable. It comes before the engine is told.
+	Durable(seq engine.Seq)
+	// Left: a message was given to the transport.
+	Left(to engine.NodeID, message engine.Message)
 }
 
 // Clock is time as actors see it.

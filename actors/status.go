@@ -20,7 +20,8 @@ type NodeMetrics struct {
 	Pending     int    // commands accepted and not yet answered
 	Busy        uint64 // proposals refused with ErrBusy because too many were pending
 	Inbound     int    // messages that the raft actor has not taken yet
-	Overflow    uint64 // messages of peers dropped because too many of the same peer waited
+	Handed      int    // entries handed to the state machine and not yet applied
+	Crowded     uint64 // messages of peers dropped because too many of the same peer's waited; only rises
 	Engine      engine.Metrics
 	Persistence persistence.Metrics
 	Transport   remote.Metrics
@@ -45,6 +46,9 @@ func (d *driver) answer(q question) {
 	case *statusMessage:
 		status := d.status()
 		d.core.reply(q.sender, &status)
+	case *metricsMessage:
+		metrics := d.nodeMetrics()
+		d.core.reply(q.sender, &metrics)
 	case *wireStatus:
 		status := d.status()
 		q.resolve(&status)
@@ -68,11 +72,12 @@ func (d *driver) status() Status {
 
 func (d *driver) nodeMetrics() NodeMetrics {
 	m := NodeMetrics{
-		Status:   d.status(),
-		Pending:  d.core.mailbox.admission.pending(),
-		Busy:     d.core.mailbox.busy.Load(),
-		Inbound:  d.core.mailbox.control.len(),
-		Overflow: d.core.inboundDropped.Load(),
+		Status:  d.status(),
+		Pending: d.core.mailbox.admission.pending(),
+		Busy:    d.core.mailbox.busy.Load(),
+		Inbound: d.core.mailbox.control.len(),
+		Handed:  int(d.handedIndex - min(d.handedIndex, d.appliedIndex)),
+		Crowded: d.core.crowded.Load(),
 	}
 	if d.engine != nil {
 		m.Engine = d.engine.Metrics()

@@ -1,0 +1,229 @@
+package testkit
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/yggr-go/yggr/actors"
+	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/persistence"
+	"github.com/yggr-go/yggr/statemachine"
+)
+
+// ErrDown is what a proposal to a node that is down gets, and the cause in the outcome of one that was on its way when
+// its node crashed.
+var ErrDown = errors.New("testkit: node is down")
+
+// diskLatency is how long a write and its sync take.
+const (
+	diskLatencyMin = 100 * time.Microsecond
+	diskLatencyMax = 500 * time.Microsecond
+)
+
+// segmentSize keeps disks in memory small: every segment is zeroed when it is made.
+const segmentSize = 256 << 10
+
+// node is one member, through all its lives.
+type node[C, R any] struct {
+	cluster *Cluster[C, R]
+	id      engine.NodeID
+	disk    *persistence.MemFS
+	useIDs  *rand.Rand // of segments; goes on over restarts
+	lives   int
+
+	// Of the present life.
+	seat    *Seat // nil: down
+	pid     *actor.PID
+	status  engine.Status
+	machine statemachine.Machine[C, R]
+	applied []Applied[C]
+	waiting map[*Result[R]]bool
+	failure error
+
+	firstOfTerm     engine.Index // of a leader: the first entry of its own term
+	committedInTerm bool
+}
+
+// Applied is one command that a state machine has applied.
+type Applied[C any] struct {
+	statemachine.ApplyContext
+	Command C
+}
+
+func newNode[C, R any](c *Cluster[C, R], id engine.NodeID) *node[C, R] {
+	c.Loop.Slow(Place{id, Disk}, diskLatencyMin, diskLatencyMax)
+	return &node[C, R]{
+		cluster: c, id: id, disk: persistence.NewMemFS(),
+		useIDs: rand.New(rand.NewPCG(c.random.Uint64(), uint64(id))),
+	}
+}
+
+func (n *node[C, R]) running() bool { return n.seat != nil && n.failure == nil }
+
+// String tells how the node is.
+func (n *node[C, R]) String() string {
+	s := &n.status
+	state := s.Role.String()
+	switch {
+	case n.seat == nil:
+		state = "down, was " + state
+	case n.failure != nil:
+		state = fmt.Sprintf("failed (%v), was %s", n.failure, state)
+	}
+	return fmt.Sprintf("%v %s, term %d, follows %v, last %v, durable %d, commit %d, applied %d",
+		n.id, state, s.Term, s.Leader, s.Last, s.Durable, s.Commit, s.Applied)
+}
+
+func (n *node[C, R]) start(mode actors.Bootstrap) {
+	c := n.cluster
+	c.t.Helper()
+	n.lives++
+	n.seat = c.Loop.Join(n.id)
+	n.applied, n.machine, n.failure = nil, nil, nil
+	n.waiting = make(map[*Result[R]]bool)
+	props, err := actors.NewProps(n.definition(), n.config(mode))
+	if err != nil {
+		c.t.Fatalf("testkit: %v: %v", n.id, err)
+	}
+	n.pid, err = c.system.Root.SpawnNamed(props, fmt.Sprintf("%v life %d", n.id, n.lives))
+	if err != nil {
+		c.t.Fatalf("testkit: %v: %v", n.id, err)
+	}
+}
+
+func (n *node[C, R]) config(mode actors.Bootstrap) actors.Config {
+	c := n.cluster
+	cfg := actors.DefaultConfig(n.id)
+	if c.options.Configure != nil {
+		c.options.Configure(&cfg)
+	}
+	cfg.ID, cfg.Cluster, cfg.Bootstrap = n.id, "testkit", mode
+	cfg.Storage = persistence.NewDir(n.disk, "data", persistence.Options{SegmentSize: segmentSize, Random: n.useIDs.Uint64})
+	cfg.Network = c.Network
+	cfg.Runtime = n.seat.Runtime()
+	cfg.Runtime.Observer = n
+	return cfg
+}
+
+// definition is the user's, with a machine that remembers what it applied.
+func (n *node[C, R]) definition() statemachine.Definition[C, R] {
+	def := n.cluster.def
+	return statemachine.Definition[C, R]{Codec: def.Codec, New: func() statemachine.Machine[C, R] {
+		n.machine, n.applied = def.New(), nil
+		return &remembering[C, R]{Machine: n.machine, node: n}
+	}}
+}
+
+type remembering[C, R any] struct {
+	statemachine.Machine[C, R]
+	node *node[C, R]
+}
+
+// Apply implements [statemachine.Machine].
+func (m *remembering[C, R]) Apply(ctx statemachine.ApplyContext, command C) R {
+	m.node.applied = append(m.node.applied, Applied[C]{ctx, command})
+	return m.Machine.Apply(ctx, command)
+}
+
+// Crash cuts the power of a node: its actors get no further turn, its connections are gone, and of its disk is left
+// what was synced and a random part of what was not. It falls between two turns; a turn itself is never torn.
+func (c *Cluster[C, R]) Crash(id engine.NodeID) {
+	c.t.Helper()
+	n := c.node(id)
+	if n.seat == nil {
+		c.t.Fatalf("testkit: %v is down already", id)
+	}
+	n.leave()
+	n.disk = n.disk.Crash(c.random)
+}
+
+// Stop shuts a node down in good order and waits until it is gone.
+func (c *Cluster[C, R]) Stop(id engine.NodeID) {
+	c.t.Helper()
+	n := c.node(id)
+	c.system.Root.Send(n.pid, &actors.Shutdown{})
+	c.Await(id.String()+" to stop", func() bool {
+		_, alive := c.system.ProcessRegistry.GetLocal(n.pid.Id)
+		return !alive
+	})
+	c.Loop.Settle()
+	n.leave()
+}
+
+func (n *node[C, R]) leave() {
+	c := n.cluster
+	n.seat.Leave()
+	n.seat = nil
+	if err := c.Network.unplug(n.id); err != nil {
+		c.t.Errorf("testkit: %v: %v", n.id, err)
+	}
+	c.checks.Crashed(n.id)
+	for result := range n.waiting {
+		result.end(&actors.OutcomeUnknownError{Cause: ErrDown})
+	}
+}
+
+// Restart starts a node again with what its disk has kept.
+func (c *Cluster[C, R]) Restart(id engine.NodeID) {
+	c.t.Helper()
+	n := c.node(id)
+	if n.seat != nil {
+		c.t.Fatalf("testkit: %v is not down", id)
+	}
+	n.start(actors.Recover{})
+}
+
+// The node observes its own actors: see actors.Observer.
+var _ actors.Observer = (*node[int, int])(nil)
+
+// Started implements [actors.Observer].
+func (n *node[C, R]) Started(self engine.Peer, recovered engine.Recovered) {
+	n.cluster.violated(n.cluster.checks.Started(self, recovered))
+	n.status = engine.Status{ID: n.id, Term: recovered.HardState.Term, Vote: recovered.HardState.Vote}
+}
+
+// Stepped implements [actors.Observer].
+func (n *node[C, R]) Stepped(event engine.Event, actions []engine.Action, status engine.Status) {
+	event, actions = n.withoutAnswers(event, actions)
+	n.cluster.violated(n.cluster.checks.Stepped(n.id, event, actions, status))
+	if status.Role == engine.Leader && (n.status.Role != engine.Leader || n.status.Term != status.Term) {
+		n.firstOfTerm = n.status.Last.Index + 1
+	}
+	n.committedInTerm = status.Commit >= n.firstOfTerm
+	n.status = status
+}
+
+// withoutAnswers leaves out proposals and what the engine says to them: the checkers want ids and commands that are
+// unique, and those of actors are not. Each [Result] sees for itself that it is answered once.
+func (n *node[C, R]) withoutAnswers(event engine.Event, actions []engine.Action) (engine.Event, []engine.Action) {
+	switch e := event.(type) {
+	case *engine.ClientProposal:
+		event = &engine.Tick{Now: e.Now}
+	case *engine.ClientProposalBatch:
+		event = &engine.Tick{Now: e.Now}
+	default:
+	}
+	return event, slices.DeleteFunc(slices.Clone(actions), func(action engine.Action) bool {
+		switch action.(type) {
+		case *engine.ProposalAccepted, *engine.ProposalRejected, *engine.Redirect:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
+// Durable implements [actors.Observer].
+func (n *node[C, R]) Durable(seq engine.Seq) {
+	n.cluster.violated(n.cluster.checks.Durable(n.id, seq))
+}
+
+// Left implements [actors.Observer].
+func (n *node[C, R]) Left(to engine.NodeID, message engine.Message) {
+	n.cluster.violated(n.cluster.checks.Left(n.id, to, message))
+}
