@@ -139,6 +139,7 @@ func (c *Config) engineConfig(incarnation engine.Incarnation, random engine.Rand
 	e.PreVote = c.PreVote
 	e.MaxApplyEntries = c.MaxPendingApplies
 	e.MaxCommandBytes = c.MaxCommandBytes
+	e.SnapshotHintEntries, e.SnapshotHintBytes = 0, 0 // this node takes no snapshots
 	e.Random = random
 	e.Tracer = tracer
 	return e

@@ -48,8 +48,9 @@ type driver struct {
 	handedIndex  engine.Index // newest entry handed to the apply actor
 	appliedIndex engine.Index // newest entry that it has applied
 
-	stepping bool        // inside of a step; still set after a panic in it
-	natural  []*proposal // the batch that the current step proposes
+	next     []engine.Event // that the current step led to
+	stepping bool           // inside of a step; still set after a panic in it
+	natural  []*proposal    // the batch that the current step proposes
 	commands [][]byte
 	view     view
 	shutdown shutdown
@@ -257,6 +258,10 @@ func (d *driver) step(ctx actor.Context, event engine.Event) {
 	}
 	d.stepping = true
 	d.perform(ctx, d.engine.Step(event))
+	for d.engine != nil && len(d.next) > 0 {
+		event, d.next = d.next[0], d.next[1:]
+		d.perform(ctx, d.engine.Step(event))
+	}
 	if d.engine != nil {
 		d.publish(ctx)
 	}

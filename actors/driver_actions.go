@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -12,6 +13,11 @@ import (
 // synced the next one gathers behind it; more would only make them smaller, without making any of them durable
 // earlier.
 const unsyncedBatches = 2
+
+// errNoSnapshots is what this node answers to whoever sends or offers it a snapshot: it takes none, so that no leader of
+// nodes like it drops log that a follower could need, and it refuses what a node that does offers. The engine waits for
+// an election timeout before it tries again.
+var errNoSnapshots = errors.New("actors: this node does not handle snapshots")
 
 // perform does what the engine says, in its order. What must be durable, and the messages that wait for it, go
 // to the persistence actor as one order a step.
@@ -39,6 +45,15 @@ func (d *driver) perform(ctx actor.Context, actions []engine.Action) {
 		case *engine.Fatal:
 			d.fail(ctx, "engine", action.Err)
 			return
+		case *engine.PersistSnapshot, *engine.ApplySnapshot:
+			d.fail(ctx, "engine", fmt.Errorf("%w: the engine asks for %T", errNoSnapshots, action))
+			return
+		case *engine.SendSnapshot:
+			d.next = append(d.next, &engine.SnapshotSendResult{Now: d.core.clock.Now(), Transfer: action.Transfer, Err: errNoSnapshots})
+		case *engine.ReceiveSnapshot:
+			d.next = append(d.next, &engine.SnapshotReceived{Now: d.core.clock.Now(), Transfer: action.Transfer, Err: errNoSnapshots})
+		case *engine.SnapshotHint, *engine.DiscardSnapshot, *engine.AbortSnapshot:
+			// There is nothing to take, to remove or to stop.
 		}
 	}
 	d.giveOrder(ctx)
