@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -154,4 +155,23 @@ func (e *Engine) SnapshotsInUse() []uint64 {
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
+}
+
+// Encode returns the one encoding of a membership, as labels of snapshots carry it on disk and between nodes.
+//
+//	version u8 | count uvarint | count × member, as in [Configuration.Encode]
+func (m Membership) Encode() []byte { return m.appendTo([]byte{configurationVersion}) }
+
+// DecodeMembership reads what [Membership.Encode] wrote. It refuses anything else, with an error that wraps
+// [ErrInvalidMembership].
+func DecodeMembership(data []byte) (Membership, error) {
+	d := decoder{rest: data}
+	if v := d.byte(); v != configurationVersion {
+		return Membership{}, fmt.Errorf("%w: version %d, this build reads %d", ErrInvalidMembership, v, configurationVersion)
+	}
+	m := d.membership()
+	if d.failed || len(d.rest) != 0 || !bytes.Equal(m.Encode(), data) {
+		return Membership{}, fmt.Errorf("%w: %d bytes do not form a membership", ErrInvalidMembership, len(data))
+	}
+	return m, m.validate()
 }
