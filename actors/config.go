@@ -171,6 +171,7 @@ func (c *Config) engineConfig(incarnation engine.Incarnation, random engine.Rand
 	e.MaxAppendBytes = c.MaxAppendBytes
 	e.MaxInflightAppends = c.MaxInflightAppends
 	e.MaxInflightBytes = c.MaxInflightBytes
+	e.SnapshotHintEntries, e.SnapshotHintBytes = 0, 0 // this node takes no snapshots
 	e.Random = random
 	e.Tracer = tracer
 	return e

@@ -48,7 +48,8 @@ type driver struct {
 	handedIndex  engine.Index // newest entry handed to the apply actor
 	appliedIndex engine.Index // newest entry that it has applied
 
-	stepping     bool // inside of a step; still set after a panic in it
+	stepping     bool           // inside of a step; still set after a panic in it
+	next         []engine.Event // that the current step led to
 	commands     [][]byte
 	batches      engine.ProposalID // given to the engine so far
 	inquiries    []inquiry         // that the engine has not answered, oldest first
@@ -250,15 +251,24 @@ func (d *driver) step(ctx actor.Context, event engine.Event) {
 		return
 	}
 	d.stepping = true
+	d.ask(ctx, event)
+	for d.engine != nil && len(d.next) > 0 {
+		event, d.next = d.next[0], d.next[1:]
+		d.ask(ctx, event)
+	}
+	if d.engine != nil {
+		d.publish(ctx)
+	}
+	d.stepping = false
+}
+
+// ask hands one event to the engine and does what it says.
+func (d *driver) ask(ctx actor.Context, event engine.Event) {
 	actions := d.engine.Step(event)
 	if d.core.observer != nil {
 		d.core.observer.Stepped(event, actions, d.engine.Status())
 	}
 	d.perform(ctx, actions)
-	if d.engine != nil {
-		d.publish(ctx)
-	}
-	d.stepping = false
 }
 
 var errResumed = errors.New("actors: the raft actor was resumed after a panic; only a restart is safe")

@@ -99,7 +99,69 @@ type Fatal struct {
 	Err error
 }
 
+// PersistSnapshot makes a snapshot the one that the node starts from, and Base the end of the log that it has let go:
+// one atomic switch. The snapshot's file is complete and synced before this is asked. Without Keep the whole log goes,
+// and Base is the snapshot's position; with Keep the entries above Base stay. Once it is durable the host removes
+// other snapshot files, but for those of [Engine.SnapshotsInUse] and those that it is just receiving or restoring.
+type PersistSnapshot struct {
+	Seq      Seq
+	Snapshot SnapshotMeta
+	Base     Position // at most the snapshot's position: the trailing log lies between the two
+	Keep     bool
+}
+
+// ApplySnapshot replaces the state of the state machine by a snapshot. It stands in one queue with [Apply], in order:
+// the machine has been handed less before, and what is handed later follows it. The host answers with [Applied] of the
+// snapshot's index.
+type ApplySnapshot struct {
+	Snapshot SnapshotMeta
+}
+
+// SnapshotHint says that a snapshot would pay now. A host may ignore it, or take its time: it is repeated when as much
+// has come on top.
+type SnapshotHint struct {
+	Reason  HintReason
+	Applied Index // what a snapshot taken now would reach
+}
+
+// DiscardSnapshot says that the node has no use for a snapshot that it was told of.
+type DiscardSnapshot struct {
+	ID uint64
+}
+
+// SendSnapshot gives the host the bytes of a snapshot to send, from Offset on. Chunks name the transfer and nothing
+// else. The host answers with [SnapshotSendResult].
+type SendSnapshot struct {
+	To       NodeID
+	Transfer TransferID
+	Snapshot SnapshotMeta
+	Offset   uint64
+}
+
+// ReceiveSnapshot tells the host which snapshot the leader is about to send. The host answers with [SnapshotExpected]
+// when it can take the bytes, and with one [SnapshotReceived] when it has them all, or cannot take them, or has waited
+// for too long. The same transfer may be announced again: then the host says once more how much it has. Another one
+// comes only after [AbortSnapshot] of the one before.
+type ReceiveSnapshot struct {
+	From     NodeID
+	Transfer TransferID
+	Snapshot SnapshotMeta
+}
+
+// AbortSnapshot ends a transfer at either end: what is not sent need not be, and what is received is not wanted by this
+// transfer any more. The host gives no result of it. It may have ended already.
+type AbortSnapshot struct {
+	Transfer TransferID
+}
+
 func (*PersistHardState) action()  {}
+func (*PersistSnapshot) action()   {}
+func (*ApplySnapshot) action()     {}
+func (*SnapshotHint) action()      {}
+func (*DiscardSnapshot) action()   {}
+func (*SendSnapshot) action()      {}
+func (*ReceiveSnapshot) action()   {}
+func (*AbortSnapshot) action()     {}
 func (*PersistLogEntries) action() {}
 func (*Send) action()              {}
 func (*Apply) action()             {}

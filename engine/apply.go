@@ -4,6 +4,9 @@ package engine
 // what is durable keeps whatever the machine has seen below the end of the durable log, for machines and
 // snapshots that outlive the process.
 func (e *Engine) handToApply() {
+	if e.handed < e.log.base.Index && !e.handSnapshot() {
+		return
+	}
 	last := min(e.commit, e.disk.durable)
 	room := e.cfg.MaxApplyEntries - int(e.handed-e.applied)
 	if e.fatal || e.handed >= last || room <= 0 || e.applying >= e.cfg.MaxApplyBytes {
@@ -18,19 +21,31 @@ func (e *Engine) handToApply() {
 	e.out.add(e.out.applies.put(Apply{Entries: entries}))
 }
 
+// handSnapshot hands out the snapshot that was installed in place of entries that the machine was not given, as soon as
+// the switch to it is durable, and reports whether entries may follow.
+func (e *Engine) handSnapshot() bool {
+	if e.fatal || e.disk.durable < e.log.base.Index {
+		return false
+	}
+	e.handed = e.log.base.Index
+	e.out.add(e.out.applySnapshots.put(ApplySnapshot{Snapshot: e.snapshot}))
+	return true
+}
+
 // appliedUpTo takes in how far the state machine is.
 func (e *Engine) appliedUpTo(index Index) {
 	index = min(index, e.handed)
 	if index <= e.applied {
 		return
 	}
-	done := e.log.slice(e.applied+1, index)
-	bytes := 0
-	for i := range done {
-		bytes += done[i].Size()
+	// What lies below the base was replaced by an installed snapshot while the machine still worked on it.
+	if known := max(e.applied, e.log.base.Index); index > known {
+		done := e.log.slice(known+1, index)
+		bytes := sizeOf(done)
+		e.unapplied -= bytes
+		e.applying -= bytes
+		e.sinceSnapshot += bytes
+		e.metrics.EntriesApplied += uint64(len(done))
 	}
-	e.unapplied -= bytes
-	e.applying -= bytes
-	e.metrics.EntriesApplied += uint64(len(done))
 	e.applied = index
 }

@@ -75,9 +75,11 @@ func TestRestartHandsOutWhatWasCommitted(t *testing.T) {
 
 func TestBaseIsRespected(t *testing.T) {
 	members := []Member{{ID: 1, Incarnation: 101, Role: Voter}, {ID: 2, Incarnation: 102, Role: Voter}, {ID: 3, Incarnation: 103, Role: Voter}}
+	at := Position{Term: 4, Index: 100}
 	recovered := &Recovered{
-		HardState: HardState{Term: 5}, Base: Position{Term: 4, Index: 100}, Membership: Membership{Members: members},
-		Entries: entriesOf(101, 4, 5), Commit: 101,
+		HardState: HardState{Term: 5}, Base: at,
+		Snapshot: SnapshotMeta{ID: 7, Position: at, Membership: Membership{Members: members}, ConfigurationIndex: 60},
+		Entries:  entriesOf(101, 4, 5), Commit: 101,
 	}
 	t.Run("as follower", func(t *testing.T) {
 		a := newAlone(t, aloneOptions{raw: recovered})
@@ -96,11 +98,7 @@ func TestBaseIsRespected(t *testing.T) {
 		require.Equal(t, Position{Term: 6, Index: 103}, a.Status().Last)
 		number := one[*AppendEntries](t, a.last, 2).Number
 		actions := a.reject(2, number, Position{Index: 50})
-		require.Equal(t, Position{Term: 4, Index: 100}, one[*AppendEntries](t, actions, 2).Prev, "it goes back to its base")
-		number = a.sendNumber
-		require.Empty(t, a.reject(2, number, Position{Index: 50}), "and not on at full speed when that does not help")
-		beat := one[*Heartbeat](t, a.tick(3), 2)
-		require.Len(t, sent[*AppendEntries](a.receive(2, &HeartbeatResponse{Term: 6, Number: beat.Number}), 2), 1)
+		require.Equal(t, recovered.Snapshot, one[*SnapshotOffer](t, actions, 2).Snapshot, "entries do not reach so far back")
 		a.sync()
 		a.accept(3, 103)
 		require.Equal(t, Index(103), a.Status().Commit)
@@ -113,24 +111,35 @@ func TestInvalidRecoveredStates(t *testing.T) {
 	}
 	compacted := func() Recovered {
 		members := Membership{Members: []Member{{ID: 1, Incarnation: 101, Role: Voter}}}
-		return Recovered{HardState: HardState{Term: 3}, Base: Position{1, 9}, Membership: members, Commit: 9}
+		label := SnapshotMeta{ID: 7, Position: Position{1, 10}, Membership: members, ConfigurationIndex: 4}
+		return Recovered{HardState: HardState{Term: 3}, Snapshot: label, Base: Position{1, 9}, Entries: entriesOf(10, 1, 2), Commit: 9}
+	}
+	damaged := func(damage func(*Recovered)) func(*Recovered) {
+		return func(r *Recovered) { *r = compacted(); damage(r) }
 	}
 	cases := map[string]func(*Recovered){
-		"a gap":                       func(r *Recovered) { r.Entries = slices.Delete(r.Entries, 2, 3) },
-		"a term that falls":           func(r *Recovered) { r.Entries[3].Term = 1 },
-		"no term":                     func(r *Recovered) { r.Entries[0].Term = 0 },
-		"an unknown kind":             func(r *Recovered) { r.Entries[3].Kind = 9 },
-		"a log beyond the term":       func(r *Recovered) { r.HardState.Term = 2 },
-		"commit beyond the log":       func(r *Recovered) { r.Commit = 5 },
-		"commit below the base":       func(r *Recovered) { *r = compacted(); r.Commit = 8 },
-		"no membership at the base":   func(r *Recovered) { *r = compacted(); r.Membership = Membership{} },
-		"a broken configuration":      func(r *Recovered) { r.Entries[1].Data = []byte{9} },
-		"a membership with no member": func(r *Recovered) { r.Membership.Members = []Member{{}} },
+		"a gap":                                   func(r *Recovered) { r.Entries = slices.Delete(r.Entries, 2, 3) },
+		"a term that falls":                       func(r *Recovered) { r.Entries[3].Term = 1 },
+		"no term":                                 func(r *Recovered) { r.Entries[0].Term = 0 },
+		"an unknown kind":                         func(r *Recovered) { r.Entries[3].Kind = 9 },
+		"a log beyond the term":                   func(r *Recovered) { r.HardState.Term = 2 },
+		"commit beyond the log":                   func(r *Recovered) { r.Commit = 5 },
+		"a broken configuration":                  func(r *Recovered) { r.Entries[1].Data = []byte{9} },
+		"a base without a snapshot":               damaged(func(r *Recovered) { r.Snapshot = SnapshotMeta{} }),
+		"a snapshot without an id":                damaged(func(r *Recovered) { r.Snapshot.ID = 0 }),
+		"a snapshot below the base":               damaged(func(r *Recovered) { r.Snapshot.Position.Index = 8 }),
+		"a snapshot beyond the log":               damaged(func(r *Recovered) { r.Snapshot.Position.Index = 12 }),
+		"a snapshot of another term":              damaged(func(r *Recovered) { r.Snapshot.Position.Term = 2 }),
+		"no membership":                           damaged(func(r *Recovered) { r.Snapshot.Membership = Membership{} }),
+		"a membership with no member":             damaged(func(r *Recovered) { r.Snapshot.Membership.Members = []Member{{}} }),
+		"a membership of the future":              damaged(func(r *Recovered) { r.Snapshot.ConfigurationIndex = 11 }),
+		"a membership that the log does not know": damaged(func(r *Recovered) { r.Snapshot.ConfigurationIndex = 10 }),
 	}
 	cfg := DefaultConfig(1)
 	cfg.Incarnation, cfg.Random = 101, newRandom(1)
-	_, err := New(cfg, compacted())
+	e, err := New(cfg, compacted())
 	require.NoError(t, err)
+	require.Equal(t, Index(10), e.Commit(), "what is in the snapshot is committed")
 	for name, damage := range cases {
 		t.Run(name, func(t *testing.T) {
 			r := good()

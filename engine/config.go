@@ -39,6 +39,13 @@ type Config struct {
 	MaxUnappliedBytes  int // bytes of log above the applied index; beyond it a leader refuses proposals
 	MaxCommandBytes    int // bytes of one command
 
+	SnapshotHintEntries int // a snapshot is hinted each time so many entries were applied since the last one; 0: never
+	SnapshotHintBytes   int // and each time the log above the last one has so many bytes ([Entry.Size]); 0: never
+	MaxLogEntries       int // and each time it has more entries, applied or not; 0: never
+	TrailingLogEntries  int // entries that stay in the log below a snapshot of this node, for followers slightly behind
+	TrailingLogBytes    int // bytes of them at most
+	MaxPinnedBytes      int // bytes of log that are kept for a follower that a snapshot brings up; see [SendSnapshot]
+
 	Random Random
 	Tracer Tracer // nil: silent, and free
 }
@@ -62,6 +69,11 @@ func DefaultConfig(id NodeID) Config {
 		MaxApplyBytes:           8 << 20,
 		MaxUnappliedBytes:       256 << 20,
 		MaxCommandBytes:         8 << 20,
+		SnapshotHintEntries:     65_536,
+		SnapshotHintBytes:       64 << 20,
+		TrailingLogEntries:      10_240,
+		TrailingLogBytes:        64 << 20,
+		MaxPinnedBytes:          512 << 20,
 	}
 }
 
@@ -96,6 +108,9 @@ func (c Config) Problems() (problems []string) {
 	for _, bound := range c.bounds() {
 		require(bound.value > 0, "%s %d is not positive", bound.name, bound.value)
 	}
+	for _, bound := range c.switches() {
+		require(bound.value >= 0, "%s %d is negative", bound.name, bound.value)
+	}
 	require(c.Random != nil, "Random is nil")
 	return problems
 }
@@ -120,13 +135,25 @@ func (c Config) bounds() []bound {
 	}
 }
 
+// switches returns the limits that zero turns off.
+func (c Config) switches() []bound {
+	return []bound{
+		{"SnapshotHintEntries", c.SnapshotHintEntries},
+		{"SnapshotHintBytes", c.SnapshotHintBytes},
+		{"MaxLogEntries", c.MaxLogEntries},
+		{"TrailingLogEntries", c.TrailingLogEntries},
+		{"TrailingLogBytes", c.TrailingLogBytes},
+		{"MaxPinnedBytes", c.MaxPinnedBytes},
+	}
+}
+
 // Recovered is what a node starts from. Everything in it is durable: recovery has synced it again before the
 // engine is built, because what was read may only have been in the page cache of a killed process.
 type Recovered struct {
-	Now        Instant
-	HardState  HardState
-	Base       Position   // the log begins right after it; zero when it begins at 1
-	Membership Membership // at Base: from the snapshot; empty without one
-	Entries    []Entry    // consecutive from Base.Index+1
-	Commit     Index      // known committed; may lag behind the truth. At least Base.Index
+	Now       Instant
+	HardState HardState
+	Snapshot  SnapshotMeta // that the state machine was restored from; zero without one
+	Base      Position     // the log begins right after it; at most the snapshot's position, and zero without one
+	Entries   []Entry      // consecutive from Base.Index+1
+	Commit    Index        // known committed; may lag behind the truth, even behind the snapshot
 }

@@ -26,21 +26,32 @@ type pendingWrite struct {
 
 // writeEntries records a write that replaces the log from first up to last.
 func (d *durability) writeEntries(first, last Index, now Instant) Seq {
-	below := first - 1
-	d.durable = min(d.durable, below)
-	for i := d.pending.len() - 1; i >= 0 && d.pending.at(i).last > below; i-- {
-		d.pending.at(i).last = below
-	}
+	d.cut(first - 1)
 	return d.issue(last, now)
 }
 
-// writeState records a write that leaves the log alone.
+// writeState records a write that leaves the end of the log alone.
 func (d *durability) writeState(now Instant) Seq {
 	last := d.durable
 	if d.pending.len() > 0 {
 		last = d.pending.back().last
 	}
 	return d.issue(last, now)
+}
+
+// writeSnapshot records a switch that replaces the whole log by a snapshot up to last. What is known to be committed is
+// on the disk either way, as entries or in the snapshot; of what stands behind it nothing is.
+func (d *durability) writeSnapshot(commit, last Index, now Instant) Seq {
+	d.cut(commit)
+	return d.issue(last, now)
+}
+
+// cut takes back what no earlier write will have made durable any more.
+func (d *durability) cut(below Index) {
+	d.durable = min(d.durable, below)
+	for i := d.pending.len() - 1; i >= 0 && d.pending.at(i).last > below; i-- {
+		d.pending.at(i).last = below
+	}
 }
 
 func (d *durability) issue(last Index, now Instant) Seq {

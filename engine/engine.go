@@ -42,6 +42,12 @@ type Engine struct {
 	batch       batching
 	matches     []Index // scratch for commitment
 
+	// Of snapshots.
+	snapshot      SnapshotMeta // the newest of this node, as far as its switch was asked for; see log.base
+	sinceSnapshot int          // bytes of log that were applied since
+	hints         hints
+	incoming      incomingSnapshot // of a follower; its transfer is zero when there is none
+
 	met map[NodeID]Incarnation // of founders that the active configuration leaves unbound
 
 	metrics Metrics
@@ -98,6 +104,14 @@ func (e *Engine) Step(event Event) []Action {
 		e.appliedUpTo(ev.Index)
 	case *PeerSeen:
 		e.meet(ev.From)
+	case *SnapshotTaken:
+		e.snapshotTaken(&ev.Snapshot)
+	case *SnapshotExpected:
+		e.snapshotExpected(ev)
+	case *SnapshotReceived:
+		e.snapshotReceived(ev)
+	case *SnapshotSendResult:
+		e.snapshotSent(ev)
 	}
 	e.finish()
 	return e.out.actions
@@ -106,8 +120,10 @@ func (e *Engine) Step(event Event) []Action {
 // finish says what the event made due and nobody has said yet.
 func (e *Engine) finish() {
 	e.announceCommit()
+	e.checkIncoming()
 	e.saveState()
 	e.handToApply()
+	e.hintSnapshot()
 }
 
 // persisted takes in that the host's writes up to seq are durable.
@@ -127,7 +143,7 @@ func (e *Engine) Status() Status {
 	s := Status{
 		ID: e.cfg.ID, Role: e.role, Term: e.state.Term, Vote: e.state.Vote, Leader: e.leader,
 		Last: e.log.last(), Durable: e.disk.durable, Commit: e.commit, Applied: e.applied,
-		Base: e.log.base, Membership: e.Membership(),
+		Base: e.log.base, Snapshot: e.snapshot.Position, Membership: e.Membership(),
 	}
 	for _, p := range e.followers {
 		s.Followers = append(s.Followers, FollowerStatus{

@@ -16,6 +16,8 @@ var (
 	ErrCommittedConflict = errors.New("engine: leader contradicts a committed entry")
 	// ErrTwoLeaders: another node leads in the term in which this node leads.
 	ErrTwoLeaders = errors.New("engine: two leaders in one term")
+	// ErrSnapshotLabel: the host's label of a snapshot contradicts the log that it was taken of.
+	ErrSnapshotLabel = errors.New("engine: snapshot label contradicts the log")
 )
 
 // CommittedConflictError is the evidence for [ErrCommittedConflict].
@@ -49,3 +51,17 @@ func (e *TwoLeadersError) Error() string {
 
 // Unwrap returns [ErrTwoLeaders].
 func (e *TwoLeadersError) Unwrap() error { return ErrTwoLeaders }
+
+// SnapshotLabelError is the evidence for [ErrSnapshotLabel]. It is a defect of the host.
+type SnapshotLabelError struct {
+	Node     NodeID
+	Snapshot SnapshotMeta
+	Reason   string
+}
+
+func (e *SnapshotLabelError) Error() string {
+	return fmt.Sprintf("%v: %v, %v: %s", ErrSnapshotLabel, e.Node, e.Snapshot, e.Reason)
+}
+
+// Unwrap returns [ErrSnapshotLabel].
+func (e *SnapshotLabelError) Unwrap() error { return ErrSnapshotLabel }

@@ -66,6 +66,42 @@ type PeerSeen struct {
 	From Peer
 }
 
+// SnapshotTaken says that the host has a snapshot of its own state machine: complete, verified and synced, the
+// directory included. It is answered by [PersistSnapshot], or by [DiscardSnapshot] when the node has a newer one by
+// now. The label comes from the apply stream at the point of capture. One that contradicts the log stops the node
+// with [ErrSnapshotLabel]. A snapshot that failed needs no event: [SnapshotHint] tells when it is asked for again.
+type SnapshotTaken struct {
+	Now      Instant
+	Snapshot SnapshotMeta
+}
+
+// SnapshotExpected answers [ReceiveSnapshot]: the host is ready for the bytes from Offset on. What is before Offset is
+// here from an interrupted transfer of the same snapshot.
+type SnapshotExpected struct {
+	Now      Instant
+	Transfer TransferID
+	Offset   uint64 // at most the snapshot's size
+}
+
+// SnapshotReceived ends what [ReceiveSnapshot] began: without Err the snapshot is complete, verified against size and
+// checksum, and synced, the directory included. With Err it is not, now or for good: the disk is full, nothing came for
+// too long, the bytes are not those that were announced. What is here may be kept, to resume from, unless it is wrong.
+type SnapshotReceived struct {
+	Now      Instant
+	Transfer TransferID
+	Err      error
+}
+
+// SnapshotSendResult ends what [SendSnapshot] began, exactly once unless [AbortSnapshot] came before. Without Err the
+// receiver's host has confirmed every byte. Unreadable says that the file is at fault and not the way: nothing more is
+// sent of it.
+type SnapshotSendResult struct {
+	Now        Instant
+	Transfer   TransferID
+	Err        error
+	Unreadable bool
+}
+
 func (e *Tick) now() Instant                { return e.Now }
 func (e *Incoming) now() Instant            { return e.Now }
 func (e *ClientProposal) now() Instant      { return e.Now }
@@ -73,6 +109,10 @@ func (e *ClientProposalBatch) now() Instant { return e.Now }
 func (e *Persisted) now() Instant           { return e.Now }
 func (e *Applied) now() Instant             { return e.Now }
 func (e *PeerSeen) now() Instant            { return e.Now }
+func (e *SnapshotTaken) now() Instant       { return e.Now }
+func (e *SnapshotExpected) now() Instant    { return e.Now }
+func (e *SnapshotReceived) now() Instant    { return e.Now }
+func (e *SnapshotSendResult) now() Instant  { return e.Now }
 
 func (*Tick) event()                {}
 func (*Incoming) event()            {}
@@ -81,3 +121,7 @@ func (*ClientProposalBatch) event() {}
 func (*Persisted) event()           {}
 func (*Applied) event()             {}
 func (*PeerSeen) event()            {}
+func (*SnapshotTaken) event()       {}
+func (*SnapshotExpected) event()    {}
+func (*SnapshotReceived) event()    {}
+func (*SnapshotSendResult) event()  {}

@@ -4,11 +4,12 @@ import "fmt"
 
 // CheckInvariants panics with the state that shows it when an invariant is broken: a defect of this package or
 // of a host that broke the contract, never of another node. Tests call it after every Step. It costs time
-// proportional to the part of the log that is not applied.
+// proportional to the log above the last snapshot.
 func (e *Engine) CheckInvariants() {
 	e.checkLog()
 	e.checkIndexes()
 	e.checkPromise()
+	e.checkSnapshot()
 	e.checkRole()
 	e.checkFollowers()
 }
@@ -25,8 +26,9 @@ func (e *Engine) must(holds bool, invariant string) {
 // checkLog looks at what is not applied yet; what is older was looked at before.
 func (e *Engine) checkLog() {
 	unapplied := 0
-	prev := e.log.position(e.applied)
-	for index := e.applied + 1; index <= e.log.lastIndex(); index++ {
+	applied := max(e.applied, e.log.base.Index)
+	prev := e.log.position(applied)
+	for index := applied + 1; index <= e.log.lastIndex(); index++ {
 		entry := &e.log.entries[index-e.log.base.Index-1]
 		e.must(entry.Index == index, "indexes rise by one")
 		e.must(entry.Term >= prev.Term && entry.Term > 0, "terms never fall along the log")
@@ -35,9 +37,10 @@ func (e *Engine) checkLog() {
 	}
 	e.must(unapplied == e.unapplied, "unapplied is the size of the log above applied")
 	e.must(prev.Term <= e.state.Term, "no entry is of a term to come")
-	newest := e.log.base.Index
+	newest := Index(0)
 	for i, c := range e.log.configurations {
-		e.must(c.index > newest || i == 0 && c.index >= newest, "configurations ascend")
+		e.must(c.index > newest, "configurations ascend")
+		e.must(i == 0 || c.index > e.log.base.Index, "one configuration at most is not of the log")
 		newest = c.index
 	}
 	e.must(newest <= e.log.lastIndex(), "configurations are of the log")
@@ -47,7 +50,6 @@ func (e *Engine) checkLog() {
 }
 
 func (e *Engine) checkIndexes() {
-	e.must(e.log.base.Index <= e.applied, "nothing is compacted before it is applied")
 	e.must(e.applied <= e.handed, "nothing is applied before it is handed out")
 	e.must(e.handed <= e.commit, "nothing is handed out before it is committed")
 	e.must(e.handed <= e.disk.durable, "nothing is handed out before it is durable")
@@ -59,6 +61,26 @@ func (e *Engine) checkIndexes() {
 		last = e.disk.pending.at(i).last
 	}
 	e.must(last == e.log.lastIndex(), "every entry is durable or on its way to the disk")
+}
+
+// checkSnapshot: log and snapshot overlap or touch, and the state machine is at least as far as the snapshot, but for
+// one that was installed: that it gets when the switch is durable.
+func (e *Engine) checkSnapshot() {
+	base, snapshot := e.log.base, e.snapshot.Position
+	e.must(base.Index <= snapshot.Index, "the log goes on where the snapshot ends, or before")
+	term, known := e.log.term(snapshot.Index)
+	e.must(known && term == snapshot.Term, "the snapshot is of this log")
+	e.must(snapshot.Index <= e.commit, "a snapshot is of committed entries")
+	installed := base == snapshot
+	e.must(snapshot.Index <= e.applied || installed, "a snapshot of our own is of applied entries")
+	e.must(snapshot.Index <= e.disk.durable || installed && e.disk.pending.len() > 0, "a snapshot is of durable entries")
+	e.must(base.Index <= e.handed || e.disk.durable < base.Index, "an installed snapshot is handed out when it is durable")
+	unapplied := sizeOf(e.log.slice(max(snapshot.Index, e.applied)+1, e.log.lastIndex()))
+	live := sizeOf(e.log.slice(snapshot.Index+1, e.log.lastIndex()))
+	e.must(live-unapplied == e.sinceSnapshot, "bytes since the snapshot are those of what was applied since")
+	in := &e.incoming
+	e.must(in.transfer == 0 || e.role == Follower && e.state.Term == in.term && e.commit < in.snapshot.Position.Index,
+		"only followers receive, from their leader, what is news")
 }
 
 func (e *Engine) checkPromise() {
@@ -98,6 +120,8 @@ func (e *Engine) checkFollowers() {
 		}
 		e.must(bytes == p.inflightBytes, "inflight bytes are the sum of what is in flight")
 		e.must(p.state != replicating || last == p.next-1, "next follows what is in flight")
+		e.must(p.next > e.log.base.Index || p.state == installing || p.state == dataLost, "what comes next is in the log")
+		e.must(p.transfer == nil || p.state == installing, "only who needs a snapshot is promised one")
 		e.must(p.state == replicating || p.inflight.len() == 0, "only replication has a window")
 		e.must(p.inflight.len() <= e.cfg.MaxInflightAppends, "the window holds")
 	}

@@ -20,7 +20,8 @@ type log struct {
 	unbound        bool // the newest configuration has members without an incarnation
 }
 
-// configurationAt is a decoded configuration entry, or at the base the membership of the snapshot.
+// configurationAt is a decoded configuration entry. The oldest may be at or below the base, and then of a snapshot's
+// label.
 type configurationAt struct {
 	index Index
 	Configuration
@@ -77,6 +78,15 @@ func (l *log) bounded(first, last Index, limit, size int) ([]Entry, int) {
 	return slices.Clip(from), total
 }
 
+// sizeOf returns the bytes of entries.
+func sizeOf(entries []Entry) int {
+	total := 0
+	for i := range entries {
+		total += entries[i].Size()
+	}
+	return total
+}
+
 // append adds entries that follow the end. Configurations among them are registered by the caller.
 func (l *log) append(entries ...Entry) {
 	l.reserve(len(entries))
@@ -99,6 +109,26 @@ func (l *log) truncate(first Index) {
 	for n := len(l.configurations); n > 0 && l.configurations[n-1].index >= first; n-- {
 		l.configurations = l.configurations[:n-1]
 	}
+	l.noteUnbound()
+}
+
+// compact drops everything up to index. What is left moves to a new array, so that what is dropped is released as soon
+// as nobody else holds it. Of the configurations the newest at or below index stays: it is in force there.
+func (l *log) compact(index Index) {
+	if index == l.base.Index {
+		return
+	}
+	rest := l.entries[index-l.base.Index:]
+	l.base, l.entries = l.position(index), append(make([]Entry, 0, len(rest)+len(rest)/2), rest...)
+	for len(l.configurations) > 1 && l.configurations[1].index <= index {
+		l.configurations = l.configurations[1:]
+	}
+	l.configurations = slices.Clone(l.configurations)
+}
+
+// restart begins an empty log after base, where c is in force.
+func (l *log) restart(base Position, c configurationAt) {
+	*l = log{base: base, configurations: []configurationAt{c}}
 	l.noteUnbound()
 }
 
@@ -127,6 +157,16 @@ func (l *log) members() []Member {
 func (l *log) configuration() configurationAt {
 	if n := len(l.configurations); n > 0 {
 		return l.configurations[n-1]
+	}
+	return configurationAt{}
+}
+
+// configurationUpTo returns the newest configuration at or below index, which is not below the base.
+func (l *log) configurationUpTo(index Index) configurationAt {
+	for _, c := range slices.Backward(l.configurations) {
+		if c.index <= index {
+			return c
+		}
 	}
 	return configurationAt{}
 }

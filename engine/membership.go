@@ -192,8 +192,12 @@ const configurationVersion = 1
 func (c Configuration) Encode() []byte {
 	b := []byte{configurationVersion, byte(c.Change)}
 	b = binary.AppendUvarint(b, uint64(c.Target))
-	b = binary.AppendUvarint(b, uint64(len(c.Membership.Members)))
-	for _, m := range c.Membership.Members {
+	return c.Membership.appendTo(b)
+}
+
+func (m Membership) appendTo(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(m.Members)))
+	for _, m := range m.Members {
 		b = binary.AppendUvarint(b, uint64(m.ID))
 		b = binary.LittleEndian.AppendUint64(b, uint64(m.Incarnation))
 		b = append(b, byte(m.Role))
@@ -210,19 +214,7 @@ func DecodeConfiguration(data []byte) (Configuration, error) {
 	if v := d.byte(); v != configurationVersion {
 		return Configuration{}, fmt.Errorf("%w: version %d, this build reads %d", ErrInvalidMembership, v, configurationVersion)
 	}
-	c := Configuration{Change: ChangeKind(d.byte()), Target: NodeID(d.uvarint())}
-	count := d.uvarint()
-	if count > MaxMembers {
-		return Configuration{}, fmt.Errorf("%w: %d members, more than %d", ErrInvalidMembership, count, MaxMembers)
-	}
-	for range count {
-		if d.failed {
-			break
-		}
-		c.Membership.Members = append(c.Membership.Members, Member{
-			ID: NodeID(d.uvarint()), Incarnation: Incarnation(d.uint64()), Role: MemberRole(d.byte()), Address: d.string(),
-		})
-	}
+	c := Configuration{Change: ChangeKind(d.byte()), Target: NodeID(d.uvarint()), Membership: d.membership()}
 	if d.failed || len(d.rest) != 0 {
 		return Configuration{}, fmt.Errorf("%w: %d bytes do not form a configuration", ErrInvalidMembership, len(data))
 	}
@@ -253,6 +245,18 @@ func FoundersEntry(members Membership) (Entry, error) {
 type decoder struct {
 	rest   []byte
 	failed bool
+}
+
+// membership reads what Membership.appendTo wrote.
+func (d *decoder) membership() (m Membership) {
+	count := d.uvarint()
+	d.failed = d.failed || count > MaxMembers
+	for ; count > 0 && !d.failed; count-- {
+		m.Members = append(m.Members, Member{
+			ID: NodeID(d.uvarint()), Incarnation: Incarnation(d.uint64()), Role: MemberRole(d.byte()), Address: d.string(),
+		})
+	}
+	return m
 }
 
 func (d *decoder) take(n int) []byte {

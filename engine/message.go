@@ -1,5 +1,7 @@
 package engine
 
+import "fmt"
+
 // Message is what two engines say to each other. The set is sealed: the types of this file are all there are.
 // Messages are immutable once sent, their entries included, and one message may be sent to several peers.
 //
@@ -85,6 +87,51 @@ type TimeoutNow struct {
 	Number SendNumber
 }
 
+// SnapshotOffer offers a snapshot to a follower that lacks entries which the leader no longer has (dissertation
+// §5.1). The bytes travel between the hosts, and name nothing but Transfer.
+type SnapshotOffer struct {
+	Term     Term
+	Number   SendNumber
+	Transfer TransferID
+	Snapshot SnapshotMeta
+}
+
+// SnapshotVerdict is what a follower says to a [SnapshotOffer].
+type SnapshotVerdict uint8
+
+const (
+	// SnapshotAccepted: send the bytes from Offset on.
+	SnapshotAccepted SnapshotVerdict = 1
+	// SnapshotRefused: not now.
+	SnapshotRefused SnapshotVerdict = 2
+	// SnapshotHeld: everything up to Match is durable here, the snapshot or what is in it included.
+	SnapshotHeld SnapshotVerdict = 3
+)
+
+// String names the verdict.
+func (v SnapshotVerdict) String() string {
+	switch v {
+	case SnapshotAccepted:
+		return "accepted"
+	case SnapshotRefused:
+		return "refused"
+	case SnapshotHeld:
+		return "held"
+	}
+	return fmt.Sprintf("verdict(%d)", uint8(v))
+}
+
+// SnapshotOfferResponse answers [SnapshotOffer], at first when the host is ready for the bytes, and once more when they
+// are installed or were of no use.
+type SnapshotOfferResponse struct {
+	Term     Term
+	Number   SendNumber // of the offer; zero when that was not of the leader of Term
+	Transfer TransferID
+	Verdict  SnapshotVerdict
+	Offset   uint64 // accepted: bytes of the snapshot that are here already
+	Match    Index  // held: the follower's commit index; leaves only when that much is durable
+}
+
 func (m *RequestPreVote) MessageTerm() Term         { return m.Term }
 func (m *RequestPreVoteResponse) MessageTerm() Term { return m.Term }
 func (m *RequestVote) MessageTerm() Term            { return m.Term }
@@ -94,6 +141,8 @@ func (m *AppendEntriesResponse) MessageTerm() Term  { return m.Term }
 func (m *Heartbeat) MessageTerm() Term              { return m.Term }
 func (m *HeartbeatResponse) MessageTerm() Term      { return m.Term }
 func (m *TimeoutNow) MessageTerm() Term             { return m.Term }
+func (m *SnapshotOffer) MessageTerm() Term          { return m.Term }
+func (m *SnapshotOfferResponse) MessageTerm() Term  { return m.Term }
 
 func (*RequestPreVote) message()         {}
 func (*RequestPreVoteResponse) message() {}
@@ -104,3 +153,5 @@ func (*AppendEntriesResponse) message()  {}
 func (*Heartbeat) message()              {}
 func (*HeartbeatResponse) message()      {}
 func (*TimeoutNow) message()             {}
+func (*SnapshotOffer) message()          {}
+func (*SnapshotOfferResponse) message()  {}

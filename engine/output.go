@@ -11,6 +11,14 @@ type output struct {
 	accepts    slab[ProposalAccepted]
 	redirects  slab[Redirect]
 	rejections slab[ProposalRejected]
+
+	snapshots      slab[PersistSnapshot]
+	applySnapshots slab[ApplySnapshot]
+	hints          slab[SnapshotHint]
+	discards       slab[DiscardSnapshot]
+	sendSnapshots  slab[SendSnapshot]
+	receives       slab[ReceiveSnapshot]
+	aborts         slab[AbortSnapshot]
 }
 
 // slab hands out values of one type that are all taken back at once.
@@ -49,6 +57,13 @@ func (o *output) reset() {
 	o.accepts.reset()
 	o.redirects.reset()
 	o.rejections.reset()
+	o.snapshots.reset()
+	o.applySnapshots.reset()
+	o.hints.reset()
+	o.discards.reset()
+	o.sendSnapshots.reset()
+	o.receives.reset()
+	o.aborts.reset()
 }
 
 func (o *output) add(a Action) { o.actions = append(o.actions, a) }

@@ -10,19 +10,33 @@ const (
 	probing progressState = iota
 	// replicating: the logs met. Appends follow each other without waiting, as far as the window allows.
 	replicating
+	// installing: the member lacks entries that our log no longer has. It gets a snapshot; see transfer.
+	installing
 	// dataLost: the member rejected what it had acknowledged. It hears heartbeats and counts nowhere.
 	dataLost
 )
 
 // String names the state as [FollowerStatus] shows it.
 func (s progressState) String() string {
-	return [...]string{probing: "probe", replicating: "replicate", dataLost: "lost data"}[s]
+	return [...]string{probing: "probe", replicating: "replicate", installing: "snapshot", dataLost: "lost data"}[s]
 }
 
 // progress is what a leader knows of one other member. It lives as long as the leadership: a new leader knows
 // no match index until it is told.
 //
-// Invariant: match < next; inflightBytes is the sum over inflight; inflight is empty unless replicating.
+//	                 the logs met behind all that was sent
+//	        ┌──────────────────────────────────────────────┐
+//	        │                                              ▼
+//	──▶ probing ◀────────────── rejected ──────────── replicating
+//	        │                                            │   ▲
+//	        │ next ≤ base                    next ≤ base │   │ match ≥ base
+//	        │                                            ▼   │
+//	        └────────────────────────────────────────▶ installing
+//
+// From each of them a rejection that proves a loss leads to dataLost, for good.
+//
+// Invariant: match < next; inflightBytes is the sum over inflight; inflight is empty unless replicating; next is above
+// the log's base while probing or replicating; only installing has a transfer.
 type progress struct {
 	Member
 	countsFrom Index // where the log first names this incarnation: what it acknowledges below does not count
@@ -41,7 +55,11 @@ type progress struct {
 	probe        probeAppend
 	roundNumber  SendNumber // of the oldest heartbeat round whose answer is awaited; zero when none
 	commitNumber SendNumber // of the unanswered heartbeat that carries a commit index; zero when none
-	commitTold   Index      // the highest commit index that a message to this member carried, as it will cap it
+	transfer     *transfer  // of a snapshot; nil when none is promised
+	rest         int        // ticks until a snapshot may be offered
+	catchingUp   bool       // since a snapshot, until the trailing log is enough
+
+	commitTold Index // the highest commit index that a message to this member carried, as it will cap it
 }
 
 // inflightAppend is an append with entries that was not acknowledged yet.
@@ -166,6 +184,7 @@ func (e *Engine) trackFollowers() {
 		p.Member = m
 		followers = append(followers, p)
 	}
+	e.endTransfers(e.followers, func(p *progress) bool { return slices.Contains(followers, p) })
 	e.followers = followers
 }
 

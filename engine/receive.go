@@ -32,6 +32,12 @@ func (e *Engine) receive(from Peer, message Message) {
 		}
 	case *TimeoutNow:
 		e.recvTimeoutNow(from, m)
+	case *SnapshotOffer:
+		e.recvSnapshotOffer(from, m)
+	case *SnapshotOfferResponse:
+		if e.currentAnswer(m.Term) && m.Number != 0 {
+			e.recvSnapshotOfferResponse(from, m)
+		}
 	}
 }
 

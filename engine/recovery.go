@@ -1,6 +1,9 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // recover takes over the durable state of an earlier life. All of it is durable, which is the caller's word.
 func (e *Engine) recover(r Recovered) error {
@@ -8,26 +11,46 @@ func (e *Engine) recover(r Recovered) error {
 		return err
 	}
 	e.state, e.saved = r.HardState, r.HardState
-	e.log.base = r.Base
-	if len(r.Membership.Members) > 0 {
-		e.log.register([]configurationAt{{index: r.Base.Index, Configuration: Configuration{Membership: r.Membership}}})
-	}
+	e.log.base, e.snapshot = r.Base, r.Snapshot
 	decoded, err := decodeConfigurations(r.Entries)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidRecovered, err)
 	}
 	e.log.append(r.Entries...)
-	e.log.register(decoded)
-	for i := range r.Entries {
-		e.unapplied += r.Entries[i].Size()
+	if err := e.recoverConfigurations(decoded); err != nil {
+		return err
 	}
+	applied := r.Snapshot.Position.Index
+	e.unapplied = sizeOf(e.log.slice(applied+1, e.log.lastIndex()))
 	e.disk.durable = e.log.lastIndex()
-	e.commit, e.handed, e.applied = r.Commit, r.Base.Index, r.Base.Index
+	e.commit, e.handed, e.applied = max(r.Commit, applied), applied, applied
+	e.resetHints()
+	return nil
+}
+
+// recoverConfigurations registers the configurations of the log, and that of the snapshot's label where the log does
+// not reach so far back. Between the base and the snapshot both know: there they must agree.
+func (e *Engine) recoverConfigurations(decoded []configurationAt) error {
+	s := &e.snapshot
+	if s.ID == 0 {
+		e.log.register(decoded)
+		return nil
+	}
+	if s.ConfigurationIndex <= e.log.base.Index {
+		e.log.register([]configurationAt{s.configuration()})
+	}
+	e.log.register(decoded)
+	if c := e.log.configurationUpTo(s.Position.Index); c.index != s.ConfigurationIndex ||
+		!slices.Equal(c.Membership.Members, s.Membership.Members) {
+		return fmt.Errorf("%w: snapshot %v names membership %v of index %d, the log %v of index %d",
+			ErrInvalidRecovered, s, s.Membership, s.ConfigurationIndex, c.Membership, c.index)
+	}
 	return nil
 }
 
 func (r *Recovered) validate() error {
 	prev := r.Base
+	reached := r.Snapshot.Position == r.Base
 	for i := range r.Entries {
 		entry := &r.Entries[i]
 		if entry.Index != prev.Index+1 || entry.Term < prev.Term || entry.Term == 0 {
@@ -37,16 +60,21 @@ func (r *Recovered) validate() error {
 			return fmt.Errorf("%w: entry %v has unknown kind %d", ErrInvalidRecovered, entry.Position(), entry.Kind)
 		}
 		prev = entry.Position()
+		reached = reached || r.Snapshot.Position == prev
 	}
 	switch {
 	case prev.Term > r.HardState.Term:
 		return fmt.Errorf("%w: log ends at %v, beyond term %d", ErrInvalidRecovered, prev, r.HardState.Term)
-	case r.Base.Index > 0 && len(r.Membership.Members) == 0:
-		return fmt.Errorf("%w: log begins after %v and no membership is known there", ErrInvalidRecovered, r.Base)
-	case r.Commit < r.Base.Index || r.Commit > prev.Index:
-		return fmt.Errorf("%w: commit %d outside of %v..%v", ErrInvalidRecovered, r.Commit, r.Base, prev)
+	case r.Commit > prev.Index:
+		return fmt.Errorf("%w: commit %d beyond %v", ErrInvalidRecovered, r.Commit, prev)
+	case r.Snapshot.ID == 0 && r.Base != Position{}:
+		return fmt.Errorf("%w: log begins after %v and there is no snapshot", ErrInvalidRecovered, r.Base)
+	case r.Snapshot.ID == 0:
+		return nil
+	case !reached:
+		return fmt.Errorf("%w: snapshot %v is not of the log %v..%v", ErrInvalidRecovered, r.Snapshot, r.Base, prev)
 	}
-	if err := r.Membership.validate(); err != nil {
+	if err := r.Snapshot.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidRecovered, err)
 	}
 	return nil

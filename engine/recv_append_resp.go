@@ -46,6 +46,10 @@ func (e *Engine) appendAccepted(p *progress, m *AppendEntriesResponse) {
 		}
 	}
 	e.advanceCommit()
+	if p.state == installing && p.match >= e.log.base.Index { // entries that were on their way have caught it up
+		e.resumeReplication(p)
+		return
+	}
 	e.replicateTo(p)
 	e.announceCommitTo(p)
 }
@@ -62,15 +66,17 @@ func (e *Engine) appendRejected(p *progress, m *AppendEntriesResponse) {
 	}
 	highest := p.rejectedPrev(m.Number)
 	next := e.nextAfter(m.Conflict, highest)
-	next = max(next, p.match+1, e.log.base.Index+1)
+	next = max(next, p.match+1)
 	if e.tracing {
 		e.tracef("%v steps back to %d for %v, which reports %v", e.cfg.ID, next, p.ID, m.Conflict)
 	}
 	p.rewind(next, e.sendNumber)
-	if next <= highest || next == p.match+1 {
-		e.replicateTo(p)
+	if next <= e.log.base.Index {
+		e.needSnapshot(p)
+		e.offerSnapshot(p)
+		return
 	}
-	// Otherwise it lacks what we no longer have. The next heartbeat round tries again.
+	e.replicateTo(p)
 }
 
 // rejectedPrev returns the highest index that the rejected message can have had as its previous one.

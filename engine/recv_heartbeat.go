@@ -47,6 +47,10 @@ func (e *Engine) recvHeartbeatResponse(from Peer, m *HeartbeatResponse) {
 		return
 	}
 	p.roundNumber = 0
+	if p.state == installing {
+		e.offerSnapshot(p)
+		return
+	}
 	switch oldest := p.oldestUnanswered(); {
 	case oldest != 0 && oldest < m.Number && p.probe.number < m.Number:
 		e.sendProbe(p)

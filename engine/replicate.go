@@ -50,7 +50,7 @@ func (e *Engine) replicateTo(p *progress) {
 		if p.probe.number == 0 && p.match < e.log.lastIndex() {
 			e.probeWithEntries(p)
 		}
-	case dataLost:
+	case installing, dataLost:
 	}
 }
 

@@ -11,6 +11,7 @@ func (e *Engine) becomeFollower(leader NodeID) {
 		e.resetElectionTimer()
 	}
 	e.leader = leader
+	e.endTransfers(e.followers, func(*progress) bool { return false })
 	e.followers = nil
 	e.redirectBatch()
 }

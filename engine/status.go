@@ -12,6 +12,7 @@ type Status struct {
 	Commit     Index
 	Applied    Index
 	Base       Position // the log begins right after it
+	Snapshot   Position // of the newest snapshot; zero without one
 	Membership Membership
 	Followers  []FollowerStatus // of a leader, ascending by id; else empty
 }
@@ -43,6 +44,7 @@ type Metrics struct {
 	EntriesAppended       uint64
 	EntriesCommitted      uint64
 	EntriesApplied        uint64
+	SnapshotsTaken        uint64 // of this node's own state machine
 	SnapshotsSent         uint64
 	SnapshotsInstalled    uint64
 	ReadIndexStarted      uint64

@@ -25,12 +25,43 @@ func decode(body []byte) (engine.Message, error) {
 		return nil, err
 	}
 	message := unflatten(number, &varints)
-	if m, ok := message.(*engine.AppendEntries); ok && count > 0 {
+	switch m := message.(type) {
+	case *engine.AppendEntries:
 		if m.Entries, err = decodeEntries(payload, count); err != nil {
 			return nil, err
 		}
+	case *engine.SnapshotOffer:
+		if m.Snapshot.Membership, err = decodeMembership(payload); err != nil {
+			return nil, err
+		}
+	default:
 	}
 	return message, validate(message)
+}
+
+// decodeMembership reads the membership of a snapshot's label.
+func decodeMembership(payload []byte) (engine.Membership, error) {
+	var encoded []byte
+	for len(payload) > 0 {
+		field, size, err := consumeField(payload)
+		if err != nil {
+			return engine.Membership{}, err
+		}
+		payload = payload[size:]
+		if field.wire == protowire.BytesType && field.number == numMembership {
+			encoded = field.bytes
+		}
+	}
+	membership, err := engine.DecodeMembership(encoded)
+	if err != nil {
+		return membership, malformed("snapshot: %w", err)
+	}
+	return membership, nil
+}
+
+// known reports whether this build has a message of that number.
+func known(number protowire.Number) bool {
+	return number >= numAppendEntries && number <= numTimeoutNow || number >= numSnapshotOffer && number <= numLast
 }
 
 // openEnvelope finds the one message of a raftpb.Envelope.
@@ -44,7 +75,7 @@ func openEnvelope(body []byte) (number protowire.Number, payload []byte, err err
 			return 0, nil, err
 		}
 		body = body[size:]
-		if field.wire != protowire.BytesType || field.number > numLast {
+		if field.wire != protowire.BytesType || !known(field.number) {
 			continue
 		}
 		if number != 0 {
@@ -103,6 +134,14 @@ func unflatten(number protowire.Number, v *fields) engine.Message {
 		return &engine.RequestVote{Term: term, Last: position(v[1], v[2]), Transfer: v[3] != 0}
 	case numRequestVoteResponse:
 		return &engine.RequestVoteResponse{Term: term, Granted: v[1] != 0, Candidate: engine.Incarnation(v[2])}
+	case numSnapshotOffer:
+		return &engine.SnapshotOffer{Term: term, Number: engine.SendNumber(v[1]), Transfer: engine.TransferID(v[2]), Snapshot: engine.SnapshotMeta{
+			ID: v[3], Position: position(v[4], v[5]), ConfigurationIndex: engine.Index(v[6]), Size: v[7], Checksum: v[8],
+		}}
+	case numSnapshotOfferResponse:
+		return &engine.SnapshotOfferResponse{
+			Term: term, Number: engine.SendNumber(v[1]), Transfer: engine.TransferID(v[2]), Verdict: verdict(v[3]), Offset: v[4], Match: engine.Index(v[5]),
+		}
 	default:
 		return &engine.TimeoutNow{Term: term, Number: engine.SendNumber(v[1])}
 	}
@@ -112,8 +151,19 @@ func position(term, index uint64) engine.Position {
 	return engine.Position{Term: engine.Term(term), Index: engine.Index(index)}
 }
 
+// verdict reads a verdict; zero, which is none, stands for what is too large to be one.
+func verdict(v uint64) engine.SnapshotVerdict {
+	if v > math.MaxUint8 {
+		return 0
+	}
+	return engine.SnapshotVerdict(v)
+}
+
 // decodeEntries reads the entries that scanPayload counted.
 func decodeEntries(payload []byte, count int) ([]engine.Entry, error) {
+	if count == 0 {
+		return nil, nil
+	}
 	entries := make([]engine.Entry, 0, count)
 	for len(payload) > 0 {
 		field, size, err := consumeField(payload)

@@ -9,8 +9,8 @@ import (
 )
 
 // Messages are encoded by hand: the generated code would need a second set of structs and an allocation for each
-// entry. Apart from the entries of AppendEntries, every message of raft.proto is a run of varints numbered from 1
-// on, so one pair of loops writes and reads them all. The tests compare both directions with the generated code.
+// entry. Apart from the entries of AppendEntries and the membership of SnapshotOffer, every message of raft.proto is
+// a run of varints numbered from 1 on, so one pair of loops writes and reads them all. The tests compare both directions with the generated code.
 
 // The numbers of raftpb.Envelope.
 const (
@@ -23,11 +23,17 @@ const (
 	numRequestVote            protowire.Number = 7
 	numRequestVoteResponse    protowire.Number = 8
 	numTimeoutNow             protowire.Number = 9
-	numLast                                    = numTimeoutNow
+	numSnapshotOffer          protowire.Number = 11
+	numSnapshotOfferResponse  protowire.Number = 12
+	numLast                                    = numSnapshotOfferResponse
 )
 
-// numEntries is the field of raftpb.AppendEntries behind its varints.
-const numEntries protowire.Number = 6
+// The fields that are no varints and stand behind them: the entries of raftpb.AppendEntries and the membership of
+// raftpb.SnapshotOffer.
+const (
+	numEntries    protowire.Number = 6
+	numMembership protowire.Number = 10
+)
 
 // The fields of raftpb.Entry.
 const (
@@ -38,7 +44,7 @@ const (
 )
 
 // fields are the varints of one message: fields[i] has number i+1.
-type fields [6]uint64
+type fields [9]uint64
 
 // flatten returns a message's number in the envelope and its varints.
 func flatten(message engine.Message) (protowire.Number, fields) {
@@ -64,6 +70,16 @@ func flatten(message engine.Message) (protowire.Number, fields) {
 		return numRequestVoteResponse, fields{uint64(m.Term), bit(m.Granted), uint64(m.Candidate)}
 	case *engine.TimeoutNow:
 		return numTimeoutNow, fields{uint64(m.Term), uint64(m.Number)}
+	case *engine.SnapshotOffer:
+		s := &m.Snapshot
+		return numSnapshotOffer, fields{
+			uint64(m.Term), uint64(m.Number), uint64(m.Transfer), s.ID, uint64(s.Position.Term), uint64(s.Position.Index),
+			uint64(s.ConfigurationIndex), s.Size, s.Checksum,
+		}
+	case *engine.SnapshotOfferResponse:
+		return numSnapshotOfferResponse, fields{
+			uint64(m.Term), uint64(m.Number), uint64(m.Transfer), uint64(m.Verdict), m.Offset, uint64(m.Match),
+		}
 	}
 	panic(fmt.Sprintf("remote: message type %T has no place in raft.proto", message))
 }
@@ -76,8 +92,13 @@ func appendEnvelope(b []byte, message engine.Message) []byte {
 	for i, v := range varints {
 		b = appendUint(b, protowire.Number(i+1), v)
 	}
-	if m, ok := message.(*engine.AppendEntries); ok {
+	switch m := message.(type) {
+	case *engine.AppendEntries:
 		b = appendEntries(b, m.Entries)
+	case *engine.SnapshotOffer:
+		b = protowire.AppendTag(b, numMembership, protowire.BytesType)
+		b = protowire.AppendBytes(b, m.Snapshot.Membership.Encode())
+	default:
 	}
 	return b
 }
@@ -93,10 +114,14 @@ func payloadSize(message engine.Message, varints *fields) int {
 	for _, v := range varints {
 		size += sizeUint(v)
 	}
-	if m, ok := message.(*engine.AppendEntries); ok {
+	switch m := message.(type) {
+	case *engine.AppendEntries:
 		for i := range m.Entries {
 			size += 1 + protowire.SizeBytes(entrySize(&m.Entries[i]))
 		}
+	case *engine.SnapshotOffer:
+		size += 1 + protowire.SizeBytes(len(m.Snapshot.Membership.Encode()))
+	default:
 	}
 	return size
 }

@@ -30,6 +30,12 @@ func fuzzSeeds() [][]byte {
 		&engine.RequestVote{Term: 7, Last: at(6, 40), Transfer: true},
 		&engine.RequestVoteResponse{Term: 7, Granted: true, Candidate: 1 << 63},
 		&engine.TimeoutNow{Term: 7, Number: 14},
+		&engine.SnapshotOffer{Term: 7, Number: 15, Transfer: 21, Snapshot: engine.SnapshotMeta{
+			ID: 1 << 63, Position: at(6, 40), ConfigurationIndex: 1, Size: 1 << 30, Checksum: 77, Membership: twoVoters,
+		}},
+		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 21, Verdict: engine.SnapshotAccepted, Offset: 4096},
+		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 21, Verdict: engine.SnapshotRefused},
+		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 21, Verdict: engine.SnapshotHeld, Match: 40},
 	} {
 		bodies = append(bodies, appendEnvelope(nil, m))
 	}

@@ -24,6 +24,10 @@ func validate(message engine.Message) error {
 		return validateCandidate(m.Term, m.Last)
 	case *engine.RequestVote:
 		return validateCandidate(m.Term, m.Last)
+	case *engine.SnapshotOffer:
+		return validateSnapshotOffer(m)
+	case *engine.SnapshotOfferResponse:
+		return validateSnapshotOfferResponse(m)
 	default:
 	}
 	return nil
@@ -110,6 +114,34 @@ func validateAppendEntriesResponse(m *engine.AppendEntriesResponse) error {
 		return malformed("rejected append with match %d", m.Match)
 	case m.Conflict.Term > m.Term, m.Conflict.Term != 0 && m.Conflict.Index == 0:
 		return malformed("conflict %v in a message of term %d", m.Conflict, m.Term)
+	}
+	return nil
+}
+
+func validateSnapshotOffer(m *engine.SnapshotOffer) error {
+	if m.Transfer == 0 {
+		return malformed("snapshot offer without a transfer")
+	}
+	if err := validatePosition("snapshot", m.Snapshot.Position, m.Term); err != nil {
+		return err
+	}
+	if err := m.Snapshot.Validate(); err != nil {
+		return malformed("snapshot offer: %w", err)
+	}
+	return nil
+}
+
+func validateSnapshotOfferResponse(m *engine.SnapshotOfferResponse) error {
+	if err := validateIndex("match", m.Match); err != nil {
+		return err
+	}
+	switch {
+	case m.Transfer == 0:
+		return malformed("answer to a snapshot offer without a transfer")
+	case m.Verdict < engine.SnapshotAccepted || m.Verdict > engine.SnapshotHeld:
+		return malformed("answer to a snapshot offer with unknown %v", m.Verdict)
+	case m.Offset != 0 && m.Verdict != engine.SnapshotAccepted, m.Match != 0 && m.Verdict != engine.SnapshotHeld:
+		return malformed("answer to a snapshot offer, %v, with offset %d and match %d", m.Verdict, m.Offset, m.Match)
 	}
 	return nil
 }

@@ -26,6 +26,11 @@ func TestTheGatewayRefusesWhatNoEngineSays(t *testing.T) {
 	appending := func(term engine.Term, prev engine.Position, entries ...engine.Entry) engine.Message {
 		return &engine.AppendEntries{Term: term, Prev: prev, Entries: entries}
 	}
+	offering := func(transfer engine.TransferID, last engine.Position, configuration engine.Index) engine.Message {
+		return &engine.SnapshotOffer{Term: 5, Transfer: transfer, Snapshot: engine.SnapshotMeta{
+			ID: 1, Position: last, ConfigurationIndex: configuration, Membership: twoVoters,
+		}}
+	}
 	for name, message := range map[string]engine.Message{
 		"no term":                             &engine.Heartbeat{},
 		"term overflows":                      &engine.TimeoutNow{Term: beyond},
@@ -55,6 +60,18 @@ func TestTheGatewayRefusesWhatNoEngineSays(t *testing.T) {
 		"rejected with a match":               &engine.AppendEntriesResponse{Term: 5, Match: 9},
 		"conflict of a later term":            &engine.AppendEntriesResponse{Term: 5, Conflict: at(6, 9)},
 		"conflict term without index":         &engine.AppendEntriesResponse{Term: 5, Conflict: at(4, 0)},
+		"offer without a transfer":            offering(0, at(5, 9), 1),
+		"offer of nothing":                    offering(1, at(0, 0), 1),
+		"offer from beyond the term":          offering(1, at(6, 9), 1),
+		"offer overflows":                     offering(1, at(5, beyond), 1),
+		"offer with a membership to come":     offering(1, at(5, 9), 10),
+		"offer without a membership":          &engine.SnapshotOffer{Term: 5, Transfer: 1, Snapshot: engine.SnapshotMeta{ID: 1, Position: at(5, 9), ConfigurationIndex: 1}},
+		"answer without a transfer":           &engine.SnapshotOfferResponse{Term: 5, Verdict: engine.SnapshotRefused},
+		"answer without a verdict":            &engine.SnapshotOfferResponse{Term: 5, Transfer: 1},
+		"answer with an unknown verdict":      &engine.SnapshotOfferResponse{Term: 5, Transfer: 1, Verdict: 4},
+		"refused with an offset":              &engine.SnapshotOfferResponse{Term: 5, Transfer: 1, Verdict: engine.SnapshotRefused, Offset: 1},
+		"accepted with a match":               &engine.SnapshotOfferResponse{Term: 5, Transfer: 1, Verdict: engine.SnapshotAccepted, Match: 1},
+		"held beyond all bounds":              &engine.SnapshotOfferResponse{Term: 5, Transfer: 1, Verdict: engine.SnapshotHeld, Match: beyond},
 		"conflict index overflows":            &engine.AppendEntriesResponse{Term: 5, Conflict: at(0, beyond)},
 	} {
 		require.ErrorIs(t, validate(message), ErrMalformed, name)

@@ -14,12 +14,14 @@ import (
 	"github.com/yggr-go/yggr/remote/raftpb"
 )
 
+var twoVoters = engine.Membership{Members: []engine.Member{
+	{ID: 1, Role: engine.Voter, Address: "127.0.0.1:7001"},
+	{ID: 2, Role: engine.Voter, Address: "127.0.0.1:7002"},
+}}
+
 // founders is the data of a valid configuration entry.
 var founders = func() []byte {
-	e, err := engine.FoundersEntry(engine.Membership{Members: []engine.Member{
-		{ID: 1, Role: engine.Voter, Address: "127.0.0.1:7001"},
-		{ID: 2, Role: engine.Voter, Address: "127.0.0.1:7002"},
-	}})
+	e, err := engine.FoundersEntry(twoVoters)
 	if err != nil {
 		panic(err)
 	}
@@ -99,7 +101,33 @@ func drawMessage(t *rapid.T) engine.Message {
 	case 8:
 		return &engine.RequestVoteResponse{Term: term, Granted: rapid.Bool().Draw(t, "granted"), Candidate: engine.Incarnation(rapid.Uint64().Draw(t, "candidate"))}
 	}
-	return &engine.TimeoutNow{Term: term, Number: drawSendNumber(t)}
+	if number := drawSendNumber(t); rapid.Bool().Draw(t, "no snapshot") {
+		return &engine.TimeoutNow{Term: term, Number: number}
+	}
+	return drawSnapshotMessage(t, term)
+}
+
+func drawSnapshotMessage(t *rapid.T, term engine.Term) engine.Message {
+	transfer := engine.TransferID(max(1, number(math.MaxUint64).Draw(t, "transfer")))
+	if rapid.Bool().Draw(t, "offer") {
+		last := engine.Position{Term: drawTerm(t, 1, term), Index: max(1, drawIndex(t))}
+		return &engine.SnapshotOffer{Term: term, Number: drawSendNumber(t), Transfer: transfer, Snapshot: engine.SnapshotMeta{
+			ID: max(1, number(math.MaxUint64).Draw(t, "id")), Position: last,
+			ConfigurationIndex: engine.Index(max(1, number(uint64(last.Index)).Draw(t, "configuration"))),
+			Size:               number(math.MaxUint64).Draw(t, "size"), Checksum: rapid.Uint64().Draw(t, "checksum"), Membership: twoVoters,
+		}}
+	}
+	answer := &engine.SnapshotOfferResponse{Term: term, Number: drawSendNumber(t), Transfer: transfer}
+	switch answer.Verdict = rapid.SampledFrom([]engine.SnapshotVerdict{
+		engine.SnapshotAccepted, engine.SnapshotRefused, engine.SnapshotHeld,
+	}).Draw(t, "verdict"); answer.Verdict {
+	case engine.SnapshotAccepted:
+		answer.Offset = number(math.MaxUint64).Draw(t, "offset")
+	case engine.SnapshotHeld:
+		answer.Match = drawIndex(t)
+	case engine.SnapshotRefused:
+	}
+	return answer
 }
 
 // generated returns the message as the generated code knows it.
@@ -148,6 +176,18 @@ func generated(message engine.Message) *raftpb.Envelope {
 	case *engine.TimeoutNow:
 		return &raftpb.Envelope{Message: &raftpb.Envelope_TimeoutNow{TimeoutNow: &raftpb.TimeoutNow{
 			Term: uint64(m.Term), Number: uint64(m.Number),
+		}}}
+	case *engine.SnapshotOffer:
+		return &raftpb.Envelope{Message: &raftpb.Envelope_SnapshotOffer{SnapshotOffer: &raftpb.SnapshotOffer{
+			Term: uint64(m.Term), Number: uint64(m.Number), Transfer: uint64(m.Transfer), Id: m.Snapshot.ID,
+			LastTerm: uint64(m.Snapshot.Position.Term), LastIndex: uint64(m.Snapshot.Position.Index),
+			ConfigurationIndex: uint64(m.Snapshot.ConfigurationIndex), Size: m.Snapshot.Size, Checksum: m.Snapshot.Checksum,
+			Membership: m.Snapshot.Membership.Encode(),
+		}}}
+	case *engine.SnapshotOfferResponse:
+		return &raftpb.Envelope{Message: &raftpb.Envelope_SnapshotOfferResponse{SnapshotOfferResponse: &raftpb.SnapshotOfferResponse{
+			Term: uint64(m.Term), Number: uint64(m.Number), Transfer: uint64(m.Transfer),
+			Verdict: raftpb.SnapshotVerdict(m.Verdict), Offset: m.Offset, Match: uint64(m.Match),
 		}}}
 	}
 	panic("a message type without a generated form")

@@ -146,6 +146,58 @@ func (EntryKind) EnumDescriptor() ([]byte, []int) {
 	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{1}
 }
 
+type SnapshotVerdict int32
+
+const (
+	SnapshotVerdict_SNAPSHOT_VERDICT_UNSPECIFIED SnapshotVerdict = 0
+	SnapshotVerdict_SNAPSHOT_VERDICT_ACCEPTED    SnapshotVerdict = 1
+	SnapshotVerdict_SNAPSHOT_VERDICT_REFUSED     SnapshotVerdict = 2
+	SnapshotVerdict_SNAPSHOT_VERDICT_HELD        SnapshotVerdict = 3
+)
+
+// Enum value maps for SnapshotVerdict.
+var (
+	SnapshotVerdict_name = map[int32]string{
+		0: "SNAPSHOT_VERDICT_UNSPECIFIED",
+		1: "SNAPSHOT_VERDICT_ACCEPTED",
+		2: "SNAPSHOT_VERDICT_REFUSED",
+		3: "SNAPSHOT_VERDICT_HELD",
+	}
+	SnapshotVerdict_value = map[string]int32{
+		"SNAPSHOT_VERDICT_UNSPECIFIED": 0,
+		"SNAPSHOT_VERDICT_ACCEPTED":    1,
+		"SNAPSHOT_VERDICT_REFUSED":     2,
+		"SNAPSHOT_VERDICT_HELD":        3,
+	}
+)
+
+func (x SnapshotVerdict) Enum() *SnapshotVerdict {
+	p := new(SnapshotVerdict)
+	*p = x
+	return p
+}
+
+func (x SnapshotVerdict) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SnapshotVerdict) Descriptor() protoreflect.EnumDescriptor {
+	return file_remote_raftpb_raft_proto_enumTypes[2].Descriptor()
+}
+
+func (SnapshotVerdict) Type() protoreflect.EnumType {
+	return &file_remote_raftpb_raft_proto_enumTypes[2]
+}
+
+func (x SnapshotVerdict) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SnapshotVerdict.Descriptor instead.
+func (SnapshotVerdict) EnumDescriptor() ([]byte, []int) {
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{2}
+}
+
 // Hello introduces a node. Both ends say it: the dialler first, the listener within its Welcome.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -400,8 +452,8 @@ func (x *Refusal) GetText() string {
 	return ""
 }
 
-// Envelope carries exactly one message. Numbers 1 to 15 take one byte on the wire and belong to the messages of
-// steady state; 16 to 31 belong to reads, 32 to 47 to snapshots, 48 to 63 to membership.
+// Envelope carries exactly one message. Numbers 1 to 15 take one byte on the wire and belong to what engines
+// say to each other; 16 to 31 belong to reads, 32 to 47 to the bytes of snapshots, 48 to 63 to membership.
 type Envelope struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -415,6 +467,8 @@ type Envelope struct {
 	//	*Envelope_RequestVote
 	//	*Envelope_RequestVoteResponse
 	//	*Envelope_TimeoutNow
+	//	*Envelope_SnapshotOffer
+	//	*Envelope_SnapshotOfferResponse
 	Message       isEnvelope_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -538,6 +592,24 @@ func (x *Envelope) GetTimeoutNow() *TimeoutNow {
 	return nil
 }
 
+func (x *Envelope) GetSnapshotOffer() *SnapshotOffer {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_SnapshotOffer); ok {
+			return x.SnapshotOffer
+		}
+	}
+	return nil
+}
+
+func (x *Envelope) GetSnapshotOfferResponse() *SnapshotOfferResponse {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_SnapshotOfferResponse); ok {
+			return x.SnapshotOfferResponse
+		}
+	}
+	return nil
+}
+
 type isEnvelope_Message interface {
 	isEnvelope_Message()
 }
@@ -578,6 +650,14 @@ type Envelope_TimeoutNow struct {
 	TimeoutNow *TimeoutNow `protobuf:"bytes,9,opt,name=timeout_now,json=timeoutNow,proto3,oneof"`
 }
 
+type Envelope_SnapshotOffer struct {
+	SnapshotOffer *SnapshotOffer `protobuf:"bytes,11,opt,name=snapshot_offer,json=snapshotOffer,proto3,oneof"`
+}
+
+type Envelope_SnapshotOfferResponse struct {
+	SnapshotOfferResponse *SnapshotOfferResponse `protobuf:"bytes,12,opt,name=snapshot_offer_response,json=snapshotOfferResponse,proto3,oneof"`
+}
+
 func (*Envelope_AppendEntries) isEnvelope_Message() {}
 
 func (*Envelope_AppendEntriesResponse) isEnvelope_Message() {}
@@ -595,6 +675,10 @@ func (*Envelope_RequestVote) isEnvelope_Message() {}
 func (*Envelope_RequestVoteResponse) isEnvelope_Message() {}
 
 func (*Envelope_TimeoutNow) isEnvelope_Message() {}
+
+func (*Envelope_SnapshotOffer) isEnvelope_Message() {}
+
+func (*Envelope_SnapshotOfferResponse) isEnvelope_Message() {}
 
 // Entry is one slot of the log.
 type Entry struct {
@@ -1260,6 +1344,209 @@ func (x *TimeoutNow) GetNumber() uint64 {
 	return 0
 }
 
+// SnapshotOffer: transfer and id are not zero; the position has both parts; configuration_index is from 1 to
+// last_index; the membership, which is not empty, is the engine's one encoding of it.
+type SnapshotOffer struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	Term               uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	Number             uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	Transfer           uint64                 `protobuf:"varint,3,opt,name=transfer,proto3" json:"transfer,omitempty"`
+	Id                 uint64                 `protobuf:"varint,4,opt,name=id,proto3" json:"id,omitempty"`
+	LastTerm           uint64                 `protobuf:"varint,5,opt,name=last_term,json=lastTerm,proto3" json:"last_term,omitempty"`
+	LastIndex          uint64                 `protobuf:"varint,6,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
+	ConfigurationIndex uint64                 `protobuf:"varint,7,opt,name=configuration_index,json=configurationIndex,proto3" json:"configuration_index,omitempty"`
+	Size               uint64                 `protobuf:"varint,8,opt,name=size,proto3" json:"size,omitempty"`
+	Checksum           uint64                 `protobuf:"varint,9,opt,name=checksum,proto3" json:"checksum,omitempty"`
+	Membership         []byte                 `protobuf:"bytes,10,opt,name=membership,proto3" json:"membership,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *SnapshotOffer) Reset() {
+	*x = SnapshotOffer{}
+	mi := &file_remote_raftpb_raft_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotOffer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotOffer) ProtoMessage() {}
+
+func (x *SnapshotOffer) ProtoReflect() protoreflect.Message {
+	mi := &file_remote_raftpb_raft_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotOffer.ProtoReflect.Descriptor instead.
+func (*SnapshotOffer) Descriptor() ([]byte, []int) {
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SnapshotOffer) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *SnapshotOffer) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *SnapshotOffer) GetTransfer() uint64 {
+	if x != nil {
+		return x.Transfer
+	}
+	return 0
+}
+
+func (x *SnapshotOffer) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *SnapshotOffer) GetLastTerm() uint64 {
+	if x != nil {
+		return x.LastTerm
+	}
+	return 0
+}
+
+func (x *SnapshotOffer) GetLastIndex() uint64 {
+	if x != nil {
+		return x.LastIndex
+	}
+	return 0
+}
+
+func (x *SnapshotOffer) GetConfigurationIndex() uint64 {
+	if x != nil {
+		return x.ConfigurationIndex
+	}
+	return 0
+}
+
+func (x *SnapshotOffer) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *SnapshotOffer) GetChecksum() uint64 {
+	if x != nil {
+		return x.Checksum
+	}
+	return 0
+}
+
+func (x *SnapshotOffer) GetMembership() []byte {
+	if x != nil {
+		return x.Membership
+	}
+	return nil
+}
+
+// SnapshotOfferResponse: transfer is not zero; only accepted has an offset, only held a match index.
+type SnapshotOfferResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	Transfer      uint64                 `protobuf:"varint,3,opt,name=transfer,proto3" json:"transfer,omitempty"`
+	Verdict       SnapshotVerdict        `protobuf:"varint,4,opt,name=verdict,proto3,enum=yggr.raft.v1.SnapshotVerdict" json:"verdict,omitempty"`
+	Offset        uint64                 `protobuf:"varint,5,opt,name=offset,proto3" json:"offset,omitempty"`
+	Match         uint64                 `protobuf:"varint,6,opt,name=match,proto3" json:"match,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotOfferResponse) Reset() {
+	*x = SnapshotOfferResponse{}
+	mi := &file_remote_raftpb_raft_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotOfferResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotOfferResponse) ProtoMessage() {}
+
+func (x *SnapshotOfferResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_remote_raftpb_raft_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotOfferResponse.ProtoReflect.Descriptor instead.
+func (*SnapshotOfferResponse) Descriptor() ([]byte, []int) {
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SnapshotOfferResponse) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *SnapshotOfferResponse) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *SnapshotOfferResponse) GetTransfer() uint64 {
+	if x != nil {
+		return x.Transfer
+	}
+	return 0
+}
+
+func (x *SnapshotOfferResponse) GetVerdict() SnapshotVerdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return SnapshotVerdict_SNAPSHOT_VERDICT_UNSPECIFIED
+}
+
+func (x *SnapshotOfferResponse) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *SnapshotOfferResponse) GetMatch() uint64 {
+	if x != nil {
+		return x.Match
+	}
+	return 0
+}
+
 var File_remote_raftpb_raft_proto protoreflect.FileDescriptor
 
 const file_remote_raftpb_raft_proto_rawDesc = "" +
@@ -1281,7 +1568,7 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\x06answer\"R\n" +
 	"\aRefusal\x123\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1b.yggr.raft.v1.RefusalReasonR\x06reason\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\xc8\x05\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xed\x06\n" +
 	"\bEnvelope\x12D\n" +
 	"\x0eappend_entries\x18\x01 \x01(\v2\x1b.yggr.raft.v1.AppendEntriesH\x00R\rappendEntries\x12]\n" +
 	"\x17append_entries_response\x18\x02 \x01(\v2#.yggr.raft.v1.AppendEntriesResponseH\x00R\x15appendEntriesResponse\x127\n" +
@@ -1292,7 +1579,9 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\frequest_vote\x18\a \x01(\v2\x19.yggr.raft.v1.RequestVoteH\x00R\vrequestVote\x12W\n" +
 	"\x15request_vote_response\x18\b \x01(\v2!.yggr.raft.v1.RequestVoteResponseH\x00R\x13requestVoteResponse\x12;\n" +
 	"\vtimeout_now\x18\t \x01(\v2\x18.yggr.raft.v1.TimeoutNowH\x00R\n" +
-	"timeoutNowB\t\n" +
+	"timeoutNow\x12D\n" +
+	"\x0esnapshot_offer\x18\v \x01(\v2\x1b.yggr.raft.v1.SnapshotOfferH\x00R\rsnapshotOffer\x12]\n" +
+	"\x17snapshot_offer_response\x18\f \x01(\v2#.yggr.raft.v1.SnapshotOfferResponseH\x00R\x15snapshotOfferResponseB\t\n" +
 	"\amessage\"r\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
@@ -1344,7 +1633,29 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\n" +
 	"TimeoutNow\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x16\n" +
-	"\x06number\x18\x02 \x01(\x04R\x06number*\xd4\x01\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\"\xa4\x02\n" +
+	"\rSnapshotOffer\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1a\n" +
+	"\btransfer\x18\x03 \x01(\x04R\btransfer\x12\x0e\n" +
+	"\x02id\x18\x04 \x01(\x04R\x02id\x12\x1b\n" +
+	"\tlast_term\x18\x05 \x01(\x04R\blastTerm\x12\x1d\n" +
+	"\n" +
+	"last_index\x18\x06 \x01(\x04R\tlastIndex\x12/\n" +
+	"\x13configuration_index\x18\a \x01(\x04R\x12configurationIndex\x12\x12\n" +
+	"\x04size\x18\b \x01(\x04R\x04size\x12\x1a\n" +
+	"\bchecksum\x18\t \x01(\x04R\bchecksum\x12\x1e\n" +
+	"\n" +
+	"membership\x18\n" +
+	" \x01(\fR\n" +
+	"membership\"\xc6\x01\n" +
+	"\x15SnapshotOfferResponse\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1a\n" +
+	"\btransfer\x18\x03 \x01(\x04R\btransfer\x127\n" +
+	"\averdict\x18\x04 \x01(\x0e2\x1d.yggr.raft.v1.SnapshotVerdictR\averdict\x12\x16\n" +
+	"\x06offset\x18\x05 \x01(\x04R\x06offset\x12\x14\n" +
+	"\x05match\x18\x06 \x01(\x04R\x05match*\xd4\x01\n" +
 	"\rRefusalReason\x12\x1e\n" +
 	"\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cREFUSAL_REASON_INVALID_HELLO\x10\x01\x12 \n" +
@@ -1356,7 +1667,12 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\x16ENTRY_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10ENTRY_KIND_NO_OP\x10\x01\x12\x16\n" +
 	"\x12ENTRY_KIND_COMMAND\x10\x02\x12\x1c\n" +
-	"\x18ENTRY_KIND_CONFIGURATION\x10\x03B'Z%github.com/yggr-go/yggr/remote/raftpbb\x06proto3"
+	"\x18ENTRY_KIND_CONFIGURATION\x10\x03*\x8b\x01\n" +
+	"\x0fSnapshotVerdict\x12 \n" +
+	"\x1cSNAPSHOT_VERDICT_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19SNAPSHOT_VERDICT_ACCEPTED\x10\x01\x12\x1c\n" +
+	"\x18SNAPSHOT_VERDICT_REFUSED\x10\x02\x12\x19\n" +
+	"\x15SNAPSHOT_VERDICT_HELD\x10\x03B'Z%github.com/yggr-go/yggr/remote/raftpbb\x06proto3"
 
 var (
 	file_remote_raftpb_raft_proto_rawDescOnce sync.Once
@@ -1370,46 +1686,52 @@ func file_remote_raftpb_raft_proto_rawDescGZIP() []byte {
 	return file_remote_raftpb_raft_proto_rawDescData
 }
 
-var file_remote_raftpb_raft_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_remote_raftpb_raft_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_remote_raftpb_raft_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_remote_raftpb_raft_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_remote_raftpb_raft_proto_goTypes = []any{
 	(RefusalReason)(0),             // 0: yggr.raft.v1.RefusalReason
 	(EntryKind)(0),                 // 1: yggr.raft.v1.EntryKind
-	(*Hello)(nil),                  // 2: yggr.raft.v1.Hello
-	(*HelloAnswer)(nil),            // 3: yggr.raft.v1.HelloAnswer
-	(*Refusal)(nil),                // 4: yggr.raft.v1.Refusal
-	(*Envelope)(nil),               // 5: yggr.raft.v1.Envelope
-	(*Entry)(nil),                  // 6: yggr.raft.v1.Entry
-	(*AppendEntries)(nil),          // 7: yggr.raft.v1.AppendEntries
-	(*AppendEntriesResponse)(nil),  // 8: yggr.raft.v1.AppendEntriesResponse
-	(*Heartbeat)(nil),              // 9: yggr.raft.v1.Heartbeat
-	(*HeartbeatResponse)(nil),      // 10: yggr.raft.v1.HeartbeatResponse
-	(*RequestPreVote)(nil),         // 11: yggr.raft.v1.RequestPreVote
-	(*RequestPreVoteResponse)(nil), // 12: yggr.raft.v1.RequestPreVoteResponse
-	(*RequestVote)(nil),            // 13: yggr.raft.v1.RequestVote
-	(*RequestVoteResponse)(nil),    // 14: yggr.raft.v1.RequestVoteResponse
-	(*TimeoutNow)(nil),             // 15: yggr.raft.v1.TimeoutNow
+	(SnapshotVerdict)(0),           // 2: yggr.raft.v1.SnapshotVerdict
+	(*Hello)(nil),                  // 3: yggr.raft.v1.Hello
+	(*HelloAnswer)(nil),            // 4: yggr.raft.v1.HelloAnswer
+	(*Refusal)(nil),                // 5: yggr.raft.v1.Refusal
+	(*Envelope)(nil),               // 6: yggr.raft.v1.Envelope
+	(*Entry)(nil),                  // 7: yggr.raft.v1.Entry
+	(*AppendEntries)(nil),          // 8: yggr.raft.v1.AppendEntries
+	(*AppendEntriesResponse)(nil),  // 9: yggr.raft.v1.AppendEntriesResponse
+	(*Heartbeat)(nil),              // 10: yggr.raft.v1.Heartbeat
+	(*HeartbeatResponse)(nil),      // 11: yggr.raft.v1.HeartbeatResponse
+	(*RequestPreVote)(nil),         // 12: yggr.raft.v1.RequestPreVote
+	(*RequestPreVoteResponse)(nil), // 13: yggr.raft.v1.RequestPreVoteResponse
+	(*RequestVote)(nil),            // 14: yggr.raft.v1.RequestVote
+	(*RequestVoteResponse)(nil),    // 15: yggr.raft.v1.RequestVoteResponse
+	(*TimeoutNow)(nil),             // 16: yggr.raft.v1.TimeoutNow
+	(*SnapshotOffer)(nil),          // 17: yggr.raft.v1.SnapshotOffer
+	(*SnapshotOfferResponse)(nil),  // 18: yggr.raft.v1.SnapshotOfferResponse
 }
 var file_remote_raftpb_raft_proto_depIdxs = []int32{
-	2,  // 0: yggr.raft.v1.HelloAnswer.welcome:type_name -> yggr.raft.v1.Hello
-	4,  // 1: yggr.raft.v1.HelloAnswer.refusal:type_name -> yggr.raft.v1.Refusal
+	3,  // 0: yggr.raft.v1.HelloAnswer.welcome:type_name -> yggr.raft.v1.Hello
+	5,  // 1: yggr.raft.v1.HelloAnswer.refusal:type_name -> yggr.raft.v1.Refusal
 	0,  // 2: yggr.raft.v1.Refusal.reason:type_name -> yggr.raft.v1.RefusalReason
-	7,  // 3: yggr.raft.v1.Envelope.append_entries:type_name -> yggr.raft.v1.AppendEntries
-	8,  // 4: yggr.raft.v1.Envelope.append_entries_response:type_name -> yggr.raft.v1.AppendEntriesResponse
-	9,  // 5: yggr.raft.v1.Envelope.heartbeat:type_name -> yggr.raft.v1.Heartbeat
-	10, // 6: yggr.raft.v1.Envelope.heartbeat_response:type_name -> yggr.raft.v1.HeartbeatResponse
-	11, // 7: yggr.raft.v1.Envelope.request_pre_vote:type_name -> yggr.raft.v1.RequestPreVote
-	12, // 8: yggr.raft.v1.Envelope.request_pre_vote_response:type_name -> yggr.raft.v1.RequestPreVoteResponse
-	13, // 9: yggr.raft.v1.Envelope.request_vote:type_name -> yggr.raft.v1.RequestVote
-	14, // 10: yggr.raft.v1.Envelope.request_vote_response:type_name -> yggr.raft.v1.RequestVoteResponse
-	15, // 11: yggr.raft.v1.Envelope.timeout_now:type_name -> yggr.raft.v1.TimeoutNow
-	1,  // 12: yggr.raft.v1.Entry.kind:type_name -> yggr.raft.v1.EntryKind
-	6,  // 13: yggr.raft.v1.AppendEntries.entries:type_name -> yggr.raft.v1.Entry
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	8,  // 3: yggr.raft.v1.Envelope.append_entries:type_name -> yggr.raft.v1.AppendEntries
+	9,  // 4: yggr.raft.v1.Envelope.append_entries_response:type_name -> yggr.raft.v1.AppendEntriesResponse
+	10, // 5: yggr.raft.v1.Envelope.heartbeat:type_name -> yggr.raft.v1.Heartbeat
+	11, // 6: yggr.raft.v1.Envelope.heartbeat_response:type_name -> yggr.raft.v1.HeartbeatResponse
+	12, // 7: yggr.raft.v1.Envelope.request_pre_vote:type_name -> yggr.raft.v1.RequestPreVote
+	13, // 8: yggr.raft.v1.Envelope.request_pre_vote_response:type_name -> yggr.raft.v1.RequestPreVoteResponse
+	14, // 9: yggr.raft.v1.Envelope.request_vote:type_name -> yggr.raft.v1.RequestVote
+	15, // 10: yggr.raft.v1.Envelope.request_vote_response:type_name -> yggr.raft.v1.RequestVoteResponse
+	16, // 11: yggr.raft.v1.Envelope.timeout_now:type_name -> yggr.raft.v1.TimeoutNow
+	17, // 12: yggr.raft.v1.Envelope.snapshot_offer:type_name -> yggr.raft.v1.SnapshotOffer
+	18, // 13: yggr.raft.v1.Envelope.snapshot_offer_response:type_name -> yggr.raft.v1.SnapshotOfferResponse
+	1,  // 14: yggr.raft.v1.Entry.kind:type_name -> yggr.raft.v1.EntryKind
+	7,  // 15: yggr.raft.v1.AppendEntries.entries:type_name -> yggr.raft.v1.Entry
+	2,  // 16: yggr.raft.v1.SnapshotOfferResponse.verdict:type_name -> yggr.raft.v1.SnapshotVerdict
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_remote_raftpb_raft_proto_init() }
@@ -1431,14 +1753,16 @@ func file_remote_raftpb_raft_proto_init() {
 		(*Envelope_RequestVote)(nil),
 		(*Envelope_RequestVoteResponse)(nil),
 		(*Envelope_TimeoutNow)(nil),
+		(*Envelope_SnapshotOffer)(nil),
+		(*Envelope_SnapshotOfferResponse)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_remote_raftpb_raft_proto_rawDesc), len(file_remote_raftpb_raft_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   14,
+			NumEnums:      3,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

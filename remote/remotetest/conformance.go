@@ -141,6 +141,13 @@ func Messages() []engine.Message {
 		&engine.Heartbeat{Term: 7, Number: 13, Commit: 41},
 		&engine.HeartbeatResponse{Term: 7, Number: 13},
 		&engine.TimeoutNow{Term: 7, Number: 14},
+		&engine.SnapshotOffer{Term: 7, Number: 15, Transfer: 1 << 60, Snapshot: engine.SnapshotMeta{
+			ID: 1 << 63, Position: last, ConfigurationIndex: 38, Size: 1 << 30, Checksum: 77, Membership: engine.Membership{
+				Members: []engine.Member{{ID: 1, Incarnation: 9, Role: engine.Voter, Address: "10.0.0.1:7000"}},
+			},
+		}},
+		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 1 << 60, Verdict: engine.SnapshotAccepted, Offset: 4096},
+		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 1 << 60, Verdict: engine.SnapshotHeld, Match: 40},
 	}
 }
 
