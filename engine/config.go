@@ -26,6 +26,7 @@ type Config struct {
 	ElectionTimeoutMaxTicks int      // ticks
 	HeartbeatIntervalTicks  int      // ticks; below ElectionTimeoutMinTicks
 	PreVote                 bool     // dissertation §9.6
+	LeaseDurationTicks      int      // ticks; zero: no leases. Below ElectionTimeoutMinTicks - HeartbeatIntervalTicks; needs PreVote. See lease.go
 
 	MaxAppendEntries   int // entries in one AppendEntries
 	MaxAppendBytes     int // bytes of entries ([Entry.Size]) in one AppendEntries; one entry always fits
@@ -80,6 +81,11 @@ func (c Config) Validate() error {
 		"ElectionTimeoutMinTicks %d is not above HeartbeatIntervalTicks %d", c.ElectionTimeoutMinTicks, c.HeartbeatIntervalTicks)
 	require(c.ElectionTimeoutMaxTicks > c.ElectionTimeoutMinTicks,
 		"ElectionTimeoutMaxTicks %d is not above ElectionTimeoutMinTicks %d", c.ElectionTimeoutMaxTicks, c.ElectionTimeoutMinTicks)
+	require(c.LeaseDurationTicks >= 0, "LeaseDurationTicks %d is negative", c.LeaseDurationTicks)
+	require(c.LeaseDurationTicks == 0 || c.LeaseDurationTicks < c.ElectionTimeoutMinTicks-c.HeartbeatIntervalTicks,
+		"LeaseDurationTicks %d is not below ElectionTimeoutMinTicks %d less HeartbeatIntervalTicks %d",
+		c.LeaseDurationTicks, c.ElectionTimeoutMinTicks, c.HeartbeatIntervalTicks)
+	require(c.LeaseDurationTicks == 0 || c.PreVote, "LeaseDurationTicks %d needs PreVote", c.LeaseDurationTicks)
 	for _, bound := range []struct {
 		name  string
 		value int

@@ -40,8 +40,14 @@ type Engine struct {
 	commitMoved bool // in this Step
 	shared      sharedAppend
 	matches     []Index // scratch for commitment
+	reads       reads
+	echoes      []SendNumber // scratch for read rounds
+	lease       lease
 
-	met map[NodeID]Incarnation // of founders that the active configuration leaves unbound
+	timeoutNowSent bool // in this term: somebody may be elected while others still hear us
+
+	met      map[NodeID]Incarnation // of founders that the active configuration leaves unbound
+	promises map[NodeID]promise     // of peers that we shook hands with; see lease.go
 
 	metrics Metrics
 	tracing bool
@@ -56,7 +62,7 @@ func New(cfg Config, recovered Recovered) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, now: recovered.Now, round: SendNumber(recovered.Now),
-		tracing: cfg.Tracer != nil, met: make(map[NodeID]Incarnation),
+		tracing: cfg.Tracer != nil, met: make(map[NodeID]Incarnation), promises: make(map[NodeID]promise),
 	}
 	if err := e.recover(recovered); err != nil {
 		return nil, err
@@ -91,11 +97,14 @@ func (e *Engine) Step(event Event) []Action {
 		e.propose(ev.ID, ev.Command)
 	case *ClientProposalBatch:
 		e.propose(ev.ID, ev.Commands...)
+	case *ProposeRead:
+		e.proposeRead(ev)
 	case *Persisted:
 		e.persisted(ev.Seq)
 	case *Applied:
 		e.appliedUpTo(ev.Index)
 	case *PeerSeen:
+		e.notePromise(ev.From, ev.MinElectionTimeout)
 		e.meet(ev.From)
 	}
 	e.finish()
@@ -107,6 +116,7 @@ func (e *Engine) finish() {
 	e.announceCommit()
 	e.saveState()
 	e.handToApply()
+	e.serveReads()
 }
 
 // persisted takes in that the host's writes up to seq are durable.

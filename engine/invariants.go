@@ -11,6 +11,7 @@ func (e *Engine) CheckInvariants() {
 	e.checkPromise()
 	e.checkRole()
 	e.checkFollowers()
+	e.checkReads()
 }
 
 // must panics with the state unless the invariant holds.

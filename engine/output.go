@@ -11,6 +11,8 @@ type output struct {
 	accepts    slab[ProposalAccepted]
 	redirects  slab[Redirect]
 	rejections slab[ProposalRejected]
+	readies    slab[ReadReady]
+	failures   slab[ReadFailed]
 }
 
 // slab hands out values of one type that are all taken back at once.
@@ -49,6 +51,8 @@ func (o *output) reset() {
 	o.accepts.reset()
 	o.redirects.reset()
 	o.rejections.reset()
+	o.readies.reset()
+	o.failures.reset()
 }
 
 func (o *output) add(a Action) { o.actions = append(o.actions, a) }
@@ -89,6 +93,7 @@ func (e *Engine) stop(err error) {
 	if e.tracing {
 		e.tracef("%v stops: %v", e.cfg.ID, err)
 	}
+	e.endReads()
 	e.saveState()
 	e.out.add(&Fatal{Err: err})
 	e.fatal = true
