@@ -85,6 +85,48 @@ type ProposalRejected struct {
 	Reason RejectReason
 }
 
+// ReadReady says that the read sees everything it has to see once the state machine has applied everything up to
+// Index. It comes after the [Apply] that covers Index, in the same Step or a later one. It needs no leader any more:
+// the state machine may answer it whenever it is that far.
+type ReadReady struct {
+	ID    ReadID
+	Index Index
+}
+
+// ReadFailReason says why a read is not served. Nothing happened: the read may be asked again.
+type ReadFailReason uint8
+
+const (
+	// ReadNotLeader: this node does not lead. Go to the leader.
+	ReadNotLeader ReadFailReason = 1
+	// ReadNotReady: this leader has not committed an entry of its own term yet, and does not know what its
+	// predecessors committed. Retry in a moment.
+	ReadNotReady ReadFailReason = 2
+	// ReadSteppedDown: leadership ended before it was confirmed, or before the read's index was applied. Retry.
+	ReadSteppedDown ReadFailReason = 3
+)
+
+// String names the reason.
+func (r ReadFailReason) String() string {
+	switch r {
+	case ReadNotLeader:
+		return "not the leader"
+	case ReadNotReady:
+		return "not ready"
+	case ReadSteppedDown:
+		return "stepped down"
+	}
+	return "unknown"
+}
+
+// ReadFailed answers a read that is not served.
+type ReadFailed struct {
+	ID      ReadID
+	Reason  ReadFailReason
+	Leader  NodeID // zero: no other leader known
+	Address string // of Leader, from the membership; may be empty
+}
+
 // PeerLostData reports a follower that rejected an append below what it had acknowledged: its disk forgot
 // something. Its rejection is not believed and it does not count; an operator must look.
 type PeerLostData struct {
@@ -168,5 +210,7 @@ func (*Apply) action()             {}
 func (*ProposalAccepted) action()  {}
 func (*Redirect) action()          {}
 func (*ProposalRejected) action()  {}
+func (*ReadReady) action()         {}
+func (*ReadFailed) action()        {}
 func (*PeerLostData) action()      {}
 func (*Fatal) action()             {}

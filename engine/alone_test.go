@@ -127,6 +127,12 @@ func copied(action Action) Action {
 	case *ProposalRejected:
 		c := *a
 		return &c
+	case *ReadReady:
+		c := *a
+		return &c
+	case *ReadFailed:
+		c := *a
+		return &c
 	default:
 	}
 	return action

@@ -23,7 +23,8 @@ type chaos struct {
 	early   bool                   // faults begin before the founders are bound
 	stuck   bool                   // a disk was wiped so early that the others need not be able to go on
 	stalled map[engine.NodeID]bool // disks that take no write at all for a while
-	terms   map[engine.Term]bool   // that had a leader
+	clocks  map[engine.NodeID]*nodeClock
+	terms   map[engine.Term]bool // that had a leader
 	held    []heldMessage
 	now     int // rounds so far
 	probes  int
@@ -34,7 +35,7 @@ type chaos struct {
 type faults struct {
 	deliver, drop, duplicate, reorder, hold float64
 
-	lateTick, propose               float64
+	lateTick, propose, read, pause  float64
 	sync, confirm, stallDisk, apply float64
 	crash, restart, wipe            float64
 	partition, oneWay, heal, forget float64
@@ -44,6 +45,8 @@ type faults struct {
 // tally counts what happened, to show that a sweep was not vacuous.
 type tally struct {
 	leaders, accepted, refused, applied, crashes, wipes, earlyWipes, partitions, messages, held int
+
+	pauses, reads, served, servedByLease, failed int
 }
 
 func (t *tally) add(other tally) {
@@ -57,6 +60,11 @@ func (t *tally) add(other tally) {
 	t.messages += other.messages
 	t.held += other.held
 	t.earlyWipes += other.earlyWipes
+	t.pauses += other.pauses
+	t.reads += other.reads
+	t.served += other.served
+	t.servedByLease += other.servedByLease
+	t.failed += other.failed
 }
 
 const (
@@ -72,10 +80,11 @@ func newChaos(seed uint64, tell func(string)) *chaos {
 	c := &chaos{
 		checker: check.New(), random: random, size: []int{1, 2, 3, 3, 3, 5, 5}[random.IntN(7)],
 		wiped: map[engine.NodeID]bool{}, stalled: map[engine.NodeID]bool{},
-		terms: map[engine.Term]bool{},
+		terms: map[engine.Term]bool{}, clocks: map[engine.NodeID]*nodeClock{},
 	}
 	c.faults = c.drawFaults()
-	c.cluster = scenario.New(scenario.Options{Seed: seed, Observer: c.checker, Tell: tell, Configure: c.drawConfig()})
+	observer := readCounter{Cluster: c.checker, tally: &c.tally}
+	c.cluster = scenario.New(scenario.Options{Seed: seed, Observer: observer, Tell: tell, Configure: c.drawConfig()})
 	return c
 }
 
@@ -90,7 +99,7 @@ func (c *chaos) sometimes(limit float64) float64 {
 func (c *chaos) drawFaults() faults {
 	return faults{
 		deliver: 0.5 + c.random.Float64()/2, drop: c.sometimes(0.3), duplicate: c.sometimes(0.2), reorder: c.sometimes(1), hold: c.sometimes(0.1),
-		lateTick: c.sometimes(0.5), propose: c.random.Float64(),
+		lateTick: c.sometimes(0.5), propose: c.random.Float64(), read: c.random.Float64(), pause: c.sometimes(0.03),
 		sync: 0.3 + 0.7*c.random.Float64(), confirm: 0.2 + 0.8*c.random.Float64(), stallDisk: c.sometimes(0.03), apply: 0.3 + 0.7*c.random.Float64(),
 		crash: c.sometimes(0.02), restart: 0.05 + 0.2*c.random.Float64(), wipe: c.sometimes(0.01),
 		partition: c.sometimes(0.1), oneWay: c.sometimes(0.1), heal: 0.05 + 0.25*c.random.Float64(), forget: c.sometimes(1), depose: 0.05 * c.random.Float64(),
@@ -103,10 +112,13 @@ func (c *chaos) drawConfig() func(*engine.Config) {
 	heartbeat := 1 + c.random.IntN(2)
 	timeout := heartbeat + 2 + c.random.IntN(6)
 	width := 2 + c.random.IntN(8)
-	limits := c.drawLimits()
+	limits, lease := c.drawLimits(), c.random.IntN(2) == 0
 	return func(cfg *engine.Config) {
 		cfg.HeartbeatIntervalTicks, cfg.ElectionTimeoutMinTicks, cfg.ElectionTimeoutMaxTicks = heartbeat, timeout, timeout+width
 		limits(cfg)
+		if lease && cfg.PreVote {
+			cfg.LeaseDurationTicks = timeout - heartbeat - 1
+		}
 	}
 }
 
@@ -143,6 +155,7 @@ func (c *chaos) play() error {
 	if err := c.cluster.Found(ids...); err != nil {
 		return err
 	}
+	c.drawClocks(ids)
 	c.cluster.MeetAll()
 	// Some clusters suffer from birth on.
 	if c.random.IntN(4) == 0 {
@@ -165,14 +178,22 @@ func (c *chaos) play() error {
 // round is one tick of the cluster, with whatever goes wrong meanwhile.
 func (c *chaos) round() error {
 	c.now++
-	c.cluster.Advance(tick)
+	part := engine.Duration(c.random.Int64N(int64(tick)))
+	c.cluster.Advance(part)
+	c.readSome()
+	c.deliverSome()
+	c.cluster.Advance(tick - part)
 	c.releaseHeld()
 	c.breakNetwork()
 	for _, id := range c.cluster.IDs() {
+		if c.pauses(id) {
+			continue
+		}
 		if err := c.nodeRound(id); err != nil {
 			return err
 		}
 	}
+	c.readSome()
 	c.deliverSome()
 	return c.verdict()
 }
@@ -205,7 +226,7 @@ func (c *chaos) nodeRound(id engine.NodeID) error {
 		c.maybeDepose(id)
 	}
 	c.work(id)
-	if !c.happens(c.faults.lateTick) && c.cluster.Running(id) {
+	if !c.happens(c.faults.lateTick) && c.cluster.Running(id) && c.clocks[id].beats(c.cluster.Clock(id)) {
 		if err := c.cluster.Tick(id); err != nil {
 			return err
 		}

@@ -67,6 +67,8 @@ func (c *chaos) deliverSome() {
 		}
 		c.tally.messages++
 		switch {
+		case c.clocks[c.cluster.Destination(chosen)].paused > 0:
+			position++ // it hears it when it goes on
 		case c.happens(c.faults.hold):
 			c.hold(chosen)
 		case c.happens(c.faults.drop):
@@ -87,6 +89,7 @@ func (c *chaos) deliverSome() {
 func (c *chaos) mend() error {
 	c.cluster.Heal()
 	for _, id := range c.cluster.IDs() {
+		c.clocks[id].paused = 0
 		if !c.cluster.Running(id) {
 			if err := c.cluster.Restart(id); err != nil {
 				return err

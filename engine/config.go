@@ -26,6 +26,7 @@ type Config struct {
 	ElectionTimeoutMaxTicks int      // ticks
 	HeartbeatIntervalTicks  int      // ticks; below ElectionTimeoutMinTicks
 	PreVote                 bool     // dissertation §9.6
+	LeaseDurationTicks      int      // ticks; zero: no leases. Below ElectionTimeoutMinTicks - HeartbeatIntervalTicks; needs PreVote. See lease.go
 
 	MaxBatchDelayTicks int // proposals wait up to this many ticks for others to join them; 0: not at all
 	MaxBatchEntries    int // commands with which a batch that waits is full
@@ -104,6 +105,11 @@ func (c Config) Problems() (problems []string) {
 		"ElectionTimeoutMinTicks %d is not above HeartbeatIntervalTicks %d", c.ElectionTimeoutMinTicks, c.HeartbeatIntervalTicks)
 	require(c.ElectionTimeoutMaxTicks > c.ElectionTimeoutMinTicks,
 		"ElectionTimeoutMaxTicks %d is not above ElectionTimeoutMinTicks %d", c.ElectionTimeoutMaxTicks, c.ElectionTimeoutMinTicks)
+	require(c.LeaseDurationTicks >= 0, "LeaseDurationTicks %d is negative", c.LeaseDurationTicks)
+	require(c.LeaseDurationTicks == 0 || c.LeaseDurationTicks < c.ElectionTimeoutMinTicks-c.HeartbeatIntervalTicks,
+		"LeaseDurationTicks %d is not below ElectionTimeoutMinTicks %d less HeartbeatIntervalTicks %d",
+		c.LeaseDurationTicks, c.ElectionTimeoutMinTicks, c.HeartbeatIntervalTicks)
+	require(c.LeaseDurationTicks == 0 || c.PreVote, "LeaseDurationTicks %d needs PreVote", c.LeaseDurationTicks)
 	require(c.MaxBatchDelayTicks >= 0, "MaxBatchDelayTicks %d is negative", c.MaxBatchDelayTicks)
 	for _, bound := range c.bounds() {
 		require(bound.value > 0, "%s %d is not positive", bound.name, bound.value)

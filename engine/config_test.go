@@ -32,6 +32,20 @@ func TestDefaultConfigNeedsOnlyIncarnationAndRandom(t *testing.T) {
 	require.ErrorContains(t, cfg.Validate(), "is not above ElectionTimeoutMinTicks 10")
 }
 
+func TestLeasesEndBeforeElectionsBegin(t *testing.T) {
+	validate := func(change func(*Config)) error {
+		cfg := DefaultConfig(3)
+		cfg.Incarnation, cfg.Random = 1, newRandom(1)
+		change(&cfg)
+		return cfg.Validate()
+	}
+	require.NoError(t, validate(func(c *Config) { c.LeaseDurationTicks = 6 }))
+	require.ErrorContains(t, validate(func(c *Config) { c.LeaseDurationTicks = 7 }),
+		"LeaseDurationTicks 7 is not below ElectionTimeoutMinTicks 10 less HeartbeatIntervalTicks 3")
+	require.ErrorContains(t, validate(func(c *Config) { c.LeaseDurationTicks = -1 }), "LeaseDurationTicks -1 is negative")
+	require.ErrorContains(t, validate(func(c *Config) { c.LeaseDurationTicks, c.PreVote = 6, false }), "LeaseDurationTicks 6 needs PreVote")
+}
+
 func TestPositionsCompareByTermThenIndex(t *testing.T) {
 	ordered := []Position{{}, {1, 1}, {1, 9}, {2, 3}, {2, 4}, {7, 1}}
 	for i, p := range ordered {

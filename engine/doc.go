@@ -6,13 +6,13 @@
 // is no other input and no other output, and the same events in the same order give the same actions, always.
 //
 //	   Tick  Incoming  ClientProposal  Persisted  Applied  PeerSeen
-//	     │      │            │             ▲          ▲       │
+//	     │      │       ProposeRead        ▲          ▲       │
 //	     ▼      ▼            ▼             │          │       ▼
 //	┌───────────────────── Step ───────────┼──────────┼──────────┐
 //	│  term, vote, log · role · commit     │          │          │
 //	└──────┬─────────────┬───────────┬─────┼──────────┼──────────┘
 //	       ▼             ▼           ▼     │          │
-//	     Send        Persist…      Apply   │          │
+//	     Send        Persist…  Apply ReadReady        │
 //	       │             │           └──── │ ──▶ state machine
 //	    transport       disk ──────────────┘
 //
@@ -35,7 +35,8 @@
 //     durable; other sends may leave at once. When a write fails nothing more leaves, and the node stops.
 //  2. [Persisted] is given for a Persist action when the sync that covers it returned, and in order.
 //  3. [PersistLogEntries] replaces the durable log from its first index on.
-//  4. [Apply] reaches the state machine in order; [Applied] tells how far it is.
+//  4. [Apply] reaches the state machine in order; [Applied] tells how far it is. A read that is ready reaches it behind
+//     the Apply actions before it.
 //  5. Entries, commands and messages are never written to, by anybody, once they were handed over.
 //  6. Messages come from where [Incoming] says: the transport has proved id and incarnation. They may be lost,
 //     repeated, delayed and reordered.
@@ -64,6 +65,7 @@
 //	log.go        the log and the configurations in it (§3.5, §4.1)
 //	progress.go   what a leader knows of a follower; replicate.go sends by it
 //	commit.go     what is committed (§3.6); apply.go hands it out
+//	read_index.go linearizable reads (§6.4); lease.go does without the round (§6.4.1)
 //	founders.go   how the incarnations of the first members get into the log
 //	durable.go    which part of the log is durable while writes are under way
 //	output.go     actions and their order

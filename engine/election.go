@@ -24,7 +24,9 @@ func (e *Engine) tick() {
 		e.leadOn()
 		return
 	}
-	if e.timer.elapsed++; e.timer.elapsed >= e.timer.timeout {
+	// The first tick may follow right upon the reset of the timer, so ticks alone are up to one tick early. Who heard its
+	// leader gives nobody its vote for the whole minimum election timeout, itself included: leases rest on that.
+	if e.timer.elapsed++; e.timer.elapsed >= e.timer.timeout && !e.sticky() {
 		e.electionTimeout()
 	}
 }

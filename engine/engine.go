@@ -41,6 +41,9 @@ type Engine struct {
 	shared      sharedAppend
 	batch       batching
 	matches     []Index // scratch for commitment
+	reads       reads
+	echoes      []SendNumber // scratch for read rounds
+	lease       lease
 
 	// Of snapshots.
 	snapshot      SnapshotMeta // the newest of this node, as far as its switch was asked for; see log.base
@@ -48,7 +51,10 @@ type Engine struct {
 	hints         hints
 	incoming      incomingSnapshot // of a follower; its transfer is zero when there is none
 
-	met map[NodeID]Incarnation // of founders that the active configuration leaves unbound
+	timeoutNowSent bool // in this term: somebody may be elected while others still hear us
+
+	met      map[NodeID]Incarnation // of founders that the active configuration leaves unbound
+	promises map[NodeID]promise     // of peers that we shook hands with; see lease.go
 
 	metrics Metrics
 	tracing bool
@@ -63,7 +69,7 @@ func New(cfg Config, recovered Recovered) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, now: recovered.Now, round: SendNumber(recovered.Now),
-		tracing: cfg.Tracer != nil, met: make(map[NodeID]Incarnation),
+		tracing: cfg.Tracer != nil, met: make(map[NodeID]Incarnation), promises: make(map[NodeID]promise),
 	}
 	if err := e.recover(recovered); err != nil {
 		return nil, err
@@ -98,11 +104,14 @@ func (e *Engine) Step(event Event) []Action {
 		e.propose(ev.ID, ev.Command)
 	case *ClientProposalBatch:
 		e.propose(ev.ID, ev.Commands...)
+	case *ProposeRead:
+		e.proposeRead(ev)
 	case *Persisted:
 		e.persisted(ev.Seq)
 	case *Applied:
 		e.appliedUpTo(ev.Index)
 	case *PeerSeen:
+		e.notePromise(ev.From, ev.MinElectionTimeout)
 		e.meet(ev.From)
 	case *SnapshotTaken:
 		e.snapshotTaken(&ev.Snapshot)
@@ -124,6 +133,7 @@ func (e *Engine) finish() {
 	e.saveState()
 	e.handToApply()
 	e.hintSnapshot()
+	e.serveReads()
 }
 
 // persisted takes in that the host's writes up to seq are durable.

@@ -46,6 +46,18 @@ type ClientProposalBatch struct {
 	Commands [][]byte
 }
 
+// ReadID links a read with the action that answers it. The host chooses it; the engine only repeats it.
+type ReadID uint64
+
+// ProposeRead asks for a point at which the state machine may be read linearizably. It is answered once, by
+// [ReadReady] or [ReadFailed], in this Step or a later one; when the engine stops, in the Step that stops it. How many
+// wait is bounded by the host.
+type ProposeRead struct {
+	Now   Instant
+	ID    ReadID
+	Count int // how many reads of the host share the id, for the metrics; zero is one
+}
+
 // Persisted says that every Persist action up to and including Seq is durable: the sync that covers it has
 // returned. It is cumulative.
 type Persisted struct {
@@ -60,10 +72,12 @@ type Applied struct {
 }
 
 // PeerSeen says that a transport handshake with From succeeded. A leader binds the incarnation of a founder
-// when it meets it.
+// when it meets it. MinElectionTimeout is how long the peer gives nobody its vote after it heard its leader, by its
+// own clock; zero when it did not say, and then no leader has a lease while the peer is a voter.
 type PeerSeen struct {
-	Now  Instant
-	From Peer
+	Now                Instant
+	From               Peer
+	MinElectionTimeout Duration
 }
 
 // SnapshotTaken says that the host has a snapshot of its own state machine: complete, verified and synced, the
@@ -106,6 +120,7 @@ func (e *Tick) now() Instant                { return e.Now }
 func (e *Incoming) now() Instant            { return e.Now }
 func (e *ClientProposal) now() Instant      { return e.Now }
 func (e *ClientProposalBatch) now() Instant { return e.Now }
+func (e *ProposeRead) now() Instant         { return e.Now }
 func (e *Persisted) now() Instant           { return e.Now }
 func (e *Applied) now() Instant             { return e.Now }
 func (e *PeerSeen) now() Instant            { return e.Now }
@@ -118,6 +133,7 @@ func (*Tick) event()                {}
 func (*Incoming) event()            {}
 func (*ClientProposal) event()      {}
 func (*ClientProposalBatch) event() {}
+func (*ProposeRead) event()         {}
 func (*Persisted) event()           {}
 func (*Applied) event()             {}
 func (*PeerSeen) event()            {}

@@ -12,6 +12,7 @@ func (e *Engine) CheckInvariants() {
 	e.checkSnapshot()
 	e.checkRole()
 	e.checkFollowers()
+	e.checkReads()
 }
 
 // must panics with the state unless the invariant holds.

@@ -11,6 +11,8 @@ type output struct {
 	accepts    slab[ProposalAccepted]
 	redirects  slab[Redirect]
 	rejections slab[ProposalRejected]
+	readies    slab[ReadReady]
+	failures   slab[ReadFailed]
 
 	snapshots      slab[PersistSnapshot]
 	applySnapshots slab[ApplySnapshot]
@@ -64,6 +66,8 @@ func (o *output) reset() {
 	o.sendSnapshots.reset()
 	o.receives.reset()
 	o.aborts.reset()
+	o.readies.reset()
+	o.failures.reset()
 }
 
 func (o *output) add(a Action) { o.actions = append(o.actions, a) }
@@ -104,6 +108,7 @@ func (e *Engine) stop(err error) {
 	if e.tracing {
 		e.tracef("%v stops: %v", e.cfg.ID, err)
 	}
+	e.endReads()
 	e.saveState()
 	e.out.add(&Fatal{Err: err})
 	e.fatal = true

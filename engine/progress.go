@@ -52,6 +52,7 @@ type progress struct {
 	matchNumber  SendNumber // messages above it were sent after match was known
 	rewindNumber SendNumber // messages up to it were sent before the last rewind: their rejections are stale
 	sentNumber   SendNumber // of the last message
+	echoed       SendNumber // the highest number of a heartbeat that it answered
 	probe        probeAppend
 	roundNumber  SendNumber // of the oldest heartbeat round whose answer is awaited; zero when none
 	commitNumber SendNumber // of the unanswered heartbeat that carries a commit index; zero when none

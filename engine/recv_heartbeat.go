@@ -39,6 +39,7 @@ func (e *Engine) recvHeartbeatResponse(from Peer, m *HeartbeatResponse) {
 		return
 	}
 	p.answered()
+	e.echo(p, m.Number)
 	if m.Number >= p.commitNumber {
 		p.commitNumber = 0
 		e.announceCommitTo(p)

@@ -16,12 +16,14 @@ func (e *Engine) nextNumber() SendNumber {
 // heartbeatRound tells every member that the leader lives, and what is committed as far as the member is known
 // to hold it.
 func (e *Engine) heartbeatRound() {
+	e.noteRound()
 	for _, p := range e.followers {
 		number := e.heartbeat(p)
 		if p.roundNumber == 0 {
 			p.roundNumber = number
 		}
 	}
+	e.confirmReads() // a change of who votes may have left nobody to wait for
 }
 
 func (e *Engine) heartbeat(p *progress) SendNumber {

@@ -14,6 +14,7 @@ func (e *Engine) becomeFollower(leader NodeID) {
 	e.endTransfers(e.followers, func(*progress) bool { return false })
 	e.followers = nil
 	e.redirectBatch()
+	e.endReads()
 }
 
 func (e *Engine) traceFollower(leader NodeID) {
@@ -106,6 +107,7 @@ func (e *Engine) tally(o outcome) {
 func (e *Engine) becomeLeader() {
 	e.role, e.leader = Leader, e.cfg.ID
 	e.timer.beat, e.sendNumber = 0, 0
+	e.lease, e.timeoutNowSent = lease{}, false
 	e.metrics.LeaderElectionsWon++
 	if e.tracing {
 		e.tracef("%v becomes leader at term %d with log up to %v", e.cfg.ID, e.state.Term, e.log.last())

@@ -47,9 +47,10 @@ type Metrics struct {
 	SnapshotsTaken        uint64 // of this node's own state machine
 	SnapshotsSent         uint64
 	SnapshotsInstalled    uint64
-	ReadIndexStarted      uint64
+	ReadIndexStarted      uint64 // reads that a leader took
+	ReadRounds            uint64 // rounds of heartbeats that were sent for reads; one confirms many
 	ReadsCompleted        uint64
-	ReadsFailed           uint64
+	ReadsFailed           uint64 // refused, or leadership ended first
 
 	CurrentTerm Term
 	CommitIndex Index

@@ -28,6 +28,7 @@ type Cluster struct {
 	network  network
 	answers  map[engine.ProposalID]engine.Action
 	lastID   engine.ProposalID
+	lastRead engine.ReadID
 	starts   uint64
 	err      error
 }
@@ -129,7 +130,7 @@ func (c *Cluster) start(n *node) error {
 		config.Tracer = voice{c}
 	}
 	recovered := engine.Recovered{
-		Now: c.now, HardState: n.disk.content.state, Entries: slices.Clip(n.disk.content.entries), Commit: n.disk.content.commit,
+		Now: c.clock(n), HardState: n.disk.content.state, Entries: slices.Clip(n.disk.content.entries), Commit: n.disk.content.commit,
 	}
 	built, err := engine.New(config, recovered)
 	if err != nil {
@@ -137,6 +138,8 @@ func (c *Cluster) start(n *node) error {
 		return c.err
 	}
 	n.engine, n.fatal, n.machine = built, nil, machine{stalled: n.machine.stalled}
+	n.minTimeout = engine.Duration(config.ElectionTimeoutMinTicks) * config.TickInterval
+	n.reads = map[engine.ReadID]bool{}
 	built.CheckInvariants()
 	c.fail(c.options.Observer.Started(n.peer, recovered))
 	return c.err

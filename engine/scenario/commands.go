@@ -25,6 +25,7 @@ func init() {
 		"propose":       (*Script).propose,
 		"propose-bytes": (*Script).proposeBytes,
 		"write":         (*Script).write,
+		"read":          (*Script).read,
 		"deliver":       (*Script).deliver,
 		"drop":          (*Script).drop,
 		"duplicate":     (*Script).duplicate,
@@ -85,6 +86,7 @@ func configuration(c call) (func(*engine.Config), error) {
 		"max-apply-entries":    func(cfg *engine.Config) *int { return &cfg.MaxApplyEntries },
 		"max-unapplied-bytes":  func(cfg *engine.Config) *int { return &cfg.MaxUnappliedBytes },
 		"max-command-bytes":    func(cfg *engine.Config) *int { return &cfg.MaxCommandBytes },
+		"lease-ticks":          func(cfg *engine.Config) *int { return &cfg.LeaseDurationTicks },
 	}
 	limits := map[string]int{}
 	for key := range c.options {

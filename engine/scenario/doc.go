@@ -6,7 +6,7 @@
 //     must wait stands in the same queue; a crash loses the queue, and a restart finds what was durable;
 //   - a network of one-way links that deliver, lose, repeat and reorder only when told to;
 //   - a state machine a node that applies when told to;
-//   - one clock for all.
+//   - one clock for all, unless a test makes the clocks of some go wrong.
 //
 // By default disks and machines answer at once and nothing is delivered by itself.
 //
@@ -25,6 +25,7 @@
 //	propose n1 x y                one proposal with these commands
 //	propose-bytes n1 100          one command of so many bytes
 //	write n1 20                   twenty proposals of one command, told in one line
+//	read n1 3                     three linearizable reads, r1, r2, …; they may be answered later
 //
 //	deliver n1->n2                what is on the link now, in order; "deliver" alone: on all links
 //	deliver n1->n2 2              at most so many

@@ -51,7 +51,7 @@ func (c *Cluster) Tick(id engine.NodeID) error {
 	if err != nil {
 		return err
 	}
-	c.handle(n, &engine.Tick{Now: c.now})
+	c.handle(n, &engine.Tick{Now: c.clock(n)})
 	return c.err
 }
 
@@ -65,9 +65,9 @@ func (c *Cluster) Meet(a, b engine.NodeID) error {
 	if err != nil {
 		return err
 	}
-	c.handle(first, &engine.PeerSeen{Now: c.now, From: second.peer})
+	c.handle(first, &engine.PeerSeen{Now: c.clock(first), From: second.peer, MinElectionTimeout: second.minTimeout})
 	if second.engine != nil {
-		c.handle(second, &engine.PeerSeen{Now: c.now, From: first.peer})
+		c.handle(second, &engine.PeerSeen{Now: c.clock(second), From: first.peer, MinElectionTimeout: first.minTimeout})
 	}
 	return c.err
 }
@@ -97,9 +97,9 @@ func (c *Cluster) Propose(id engine.NodeID, commands ...[]byte) (engine.Action, 
 	c.lastID++
 	proposal := c.lastID
 	if len(commands) == 1 {
-		c.handle(n, &engine.ClientProposal{Now: c.now, ID: proposal, Command: commands[0]})
+		c.handle(n, &engine.ClientProposal{Now: c.clock(n), ID: proposal, Command: commands[0]})
 	} else {
-		c.handle(n, &engine.ClientProposalBatch{Now: c.now, ID: proposal, Commands: commands})
+		c.handle(n, &engine.ClientProposalBatch{Now: c.clock(n), ID: proposal, Commands: commands})
 	}
 	answer := c.answers[proposal]
 	delete(c.answers, proposal)
@@ -108,6 +108,9 @@ func (c *Cluster) Propose(id engine.NodeID, commands ...[]byte) (engine.Action, 
 
 // InFlight returns how many messages are on their way.
 func (c *Cluster) InFlight() int { return len(c.network.flight) }
+
+// Destination returns whom the message at a position of the order of sending is for.
+func (c *Cluster) Destination(position int) engine.NodeID { return c.network.flight[position].to }
 
 // DeliverAt delivers the message at a position of the order of sending. A node that does not run hears nothing.
 func (c *Cluster) DeliverAt(position int) {
@@ -118,7 +121,7 @@ func (c *Cluster) DeliverAt(position int) {
 		return
 	}
 	c.tell("%v receives %s", e.to, e)
-	c.handle(n, &engine.Incoming{Now: c.now, From: e.from, Message: e.message})
+	c.handle(n, &engine.Incoming{Now: c.clock(n), From: e.from, Message: e.message})
 }
 
 // DropAt loses the message at a position of the order of sending.

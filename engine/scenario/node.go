@@ -11,6 +11,10 @@ type node struct {
 	campaigns int           // how often it has asked somebody for a vote
 	fatal     error         // why the engine stopped this node
 	reported  []engine.Peer // whom this node has seen to have lost data
+
+	minTimeout engine.Duration        // what its handshakes tell
+	reads      map[engine.ReadID]bool // of this life, not answered yet
+	rate       int64                  // how much its clock gains, in millionths
 }
 
 // machine is a state machine that only remembers.
@@ -88,6 +92,12 @@ func (c *Cluster) carryOut(n *node, action engine.Action, commit engine.Index) {
 	case *engine.ProposalRejected:
 		answer := *a
 		c.answer(a.ID, &answer)
+	case *engine.ReadReady:
+		c.tell("  answers the client: r%d may read what is applied up to %d", a.ID, a.Index)
+		delete(n.reads, a.ID)
+	case *engine.ReadFailed:
+		c.tell("  answers the client: r%d fails, %s", a.ID, readFailure{a})
+		delete(n.reads, a.ID)
 	case *engine.PeerLostData:
 		c.tell("  %v reports that %v lost data: it had acknowledged %d and now conflicts at %v", n.peer.ID, a.Peer.ID, a.Match, a.Claimed)
 		n.reported = append(n.reported, a.Peer)
@@ -165,7 +175,7 @@ func (c *Cluster) confirm(n *node) {
 	if n.disk.stalled {
 		c.tell("%v hears that it is durable up to write #%d", n.peer.ID, seq)
 	}
-	c.step(n, &engine.Persisted{Now: c.now, Seq: seq})
+	c.step(n, &engine.Persisted{Now: c.clock(n), Seq: seq})
 }
 
 // apply lets the machine apply the oldest count entries it was handed, and tells the engine.
@@ -173,7 +183,7 @@ func (c *Cluster) apply(n *node, count int) {
 	done := n.machine.waiting[:count]
 	n.machine.waiting = n.machine.waiting[count:]
 	n.machine.applied = append(n.machine.applied, done...)
-	c.step(n, &engine.Applied{Now: c.now, Index: done[count-1].Index})
+	c.step(n, &engine.Applied{Now: c.clock(n), Index: done[count-1].Index})
 }
 
 // stop ends a node that its engine declared beyond repair. Nothing leaves any more.

@@ -532,6 +532,56 @@ func TestOutcomesAcknowledgedIsNeverLost(t *testing.T) {
 	s.broken(s.Converged([]engine.NodeID{1, 2}), "outcomes", "n2 has applied up to 0 and lacks 2/2, which n1 acknowledged")
 }
 
+// reads reports the Step in which a node is asked for a read.
+func (s *story) reads(id engine.NodeID, read engine.ReadID, actions ...engine.Action) error {
+	return s.Stepped(id, &engine.ProposeRead{ID: read}, actions, s.status[id])
+}
+
+func TestReadsSeeWhatWasCommitted(t *testing.T) {
+	applies := &engine.Apply{Entries: []engine.Entry{command(1, 1, "a"), command(2, 2, "b")}}
+	s := replicated(t)
+	require.NoError(t, s.commits(1, 2, applies))
+	require.NoError(t, s.reads(1, 7))
+	require.NoError(t, s.step(1, nil, &engine.ReadReady{ID: 7, Index: 2}))
+	s.broken(s.step(1, nil, &engine.ReadReady{ID: 7, Index: 2}), "linearizable reads", "n1 answers read 7, which was not asked or has its answer")
+
+	s = begin(t)
+	require.NoError(t, s.leads(1, 2))
+	require.NoError(t, s.reads(1, 7))
+	require.NoError(t, s.appends(1, command(2, 2, "b")))
+	require.NoError(t, s.appends(2, command(2, 2, "b")))
+	require.NoError(t, s.commits(1, 2, applies))
+	require.NoError(t, s.step(1, nil, &engine.ReadReady{ID: 7, Index: 1}), "it was asked before")
+	s.broken(s.reads(1, 8, &engine.ReadReady{ID: 8, Index: 1}), "linearizable reads",
+		"n1 serves read 8 at index 1, and n1 had committed 2 when it was asked")
+
+	s = replicated(t)
+	require.NoError(t, s.reads(1, 7))
+	s.broken(s.commits(1, 2, &engine.ReadReady{ID: 7, Index: 2}, applies), "linearizable reads",
+		"n1 serves read 7 at index 2, and its machine was handed up to 0")
+}
+
+func TestReadsAreAnswered(t *testing.T) {
+	s := replicated(t)
+	require.NoError(t, s.reads(1, 7))
+	s.broken(s.Converged([]engine.NodeID{1}), "linearizable reads", "n1 leaves 1 reads without an answer")
+	follows := func(st *engine.Status) { st.Role = engine.Follower }
+	s.broken(s.step(1, follows), "linearizable reads", "n1 is a follower and leaves 1 reads without an answer")
+
+	s = replicated(t)
+	require.NoError(t, s.reads(1, 7))
+	require.NoError(t, s.step(1, follows, &engine.ReadFailed{ID: 7, Reason: engine.ReadSteppedDown}))
+	require.NoError(t, s.Converged([]engine.NodeID{1}))
+	s.broken(s.step(1, nil, &engine.ReadFailed{ID: 7, Reason: engine.ReadSteppedDown}), "linearizable reads", "n1 fails read 7, which was not asked")
+	s = replicated(t)
+	s.broken(s.reads(1, 8, &engine.ReadFailed{ID: 8, Reason: engine.ReadNotLeader}), "linearizable reads", "n1, a leader, sends read 8 to nobody")
+
+	s = replicated(t)
+	require.NoError(t, s.reads(1, 7))
+	s.Crashed(1)
+	require.NoError(t, s.Converged([]engine.NodeID{1}), "a read ends with the life that took it")
+}
+
 func TestOrderContract(t *testing.T) {
 	s := begin(t)
 	s.seq[1] = 4

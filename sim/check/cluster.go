@@ -18,6 +18,7 @@ type Cluster struct {
 	machines  stateMachineSafety
 	commits   commitRule
 	outcomes  outcomes
+	reads     linearizableReads
 }
 
 // New returns the checkers of a cluster that has no history yet.
@@ -29,6 +30,7 @@ func New() *Cluster {
 		matching:  logMatching{slots: map[engine.Position]slot{}},
 		commits:   commitRule{holders: map[engine.Position][]engine.Peer{}},
 		outcomes:  newOutcomes(),
+		reads:     linearizableReads{waiting: map[engine.NodeID]map[engine.ReadID]floor{}},
 	}
 }
 
@@ -80,6 +82,7 @@ func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine
 		c.elections.stepped(n),
 		c.commits.stepped(n, before, actions),
 		c.complete.stepped(n, before),
+		c.reads.stepped(n, event, actions),
 		c.machines.stepped(n, actions),
 		c.outcomes.stepped(n, event, actions),
 	)
@@ -111,13 +114,14 @@ func (c *Cluster) Left(from, to engine.NodeID, message engine.Message) error {
 // Crashed reports that the life of a node is over. What it had not made durable may or may not be found again.
 func (c *Cluster) Crashed(id engine.NodeID) {
 	c.outcomes.crashed(id)
+	c.reads.crashed(id)
 }
 
 // Converged reports that the given nodes have had all the time they need: each must have applied every
-// acknowledged command.
+// acknowledged command and answered every read.
 func (c *Cluster) Converged(ids []engine.NodeID) error {
 	for _, id := range ids {
-		if err := c.outcomes.converged(c.nodes[id]); err != nil {
+		if err := cmp.Or(c.outcomes.converged(c.nodes[id]), c.reads.converged(c.nodes[id])); err != nil {
 			return err
 		}
 	}

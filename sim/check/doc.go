@@ -26,6 +26,7 @@
 //	durable_index.go         an engine knows exactly how far its log is durable
 //	recovery.go              a restart finds everything that was durable
 //	monotonic.go             term, commit and applied never fall within a life
+//	linearizable_reads.go    a read sees what was committed when it was asked, and is answered once (§6.4)
 //	outcomes.go              each proposal is answered once, truthfully, and an acknowledged one is never lost
 //
 // All state is in memory and grows with the history, so a [Cluster] belongs to one bounded run. It is not safe
