@@ -71,7 +71,7 @@ func newSystem(t testing.TB) *actor.ActorSystem {
 	t.Helper()
 	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 		return slog.New(slog.DiscardHandler)
-	}))
+	}), actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives the system by as long
 	t.Cleanup(system.Shutdown)
 	return system
 }
