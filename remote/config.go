@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/yggr-go/yggr/engine"
 )
@@ -159,6 +160,8 @@ func validateLocal(local Hello) error {
 	case local.Cluster.Name == "" || len(local.Cluster.Name) > engine.MaxClusterName:
 		return fmt.Errorf("%w: cluster name of %d bytes, not in 1..%d",
 			ErrInvalidConfig, len(local.Cluster.Name), engine.MaxClusterName)
+	case !utf8.ValidString(local.Cluster.Name):
+		return fmt.Errorf("%w: cluster name %q is not UTF-8", ErrInvalidConfig, local.Cluster.Name)
 	case local.MinElectionTimeout < 0:
 		return fmt.Errorf("%w: minimum election timeout is negative", ErrInvalidConfig)
 	}

@@ -18,7 +18,7 @@
 // accepted it only listens. So a pair of nodes has two connections, and neither end waits for the other to call.
 //
 //	n1                                        n2
-//	 |---------------- Hello ---------------->|  cluster, id, incarnation, epoch, address,
+//	 |---------------- Hello ---------------->|  cluster, id, incarnation, epoch, address, whom it means,
 //	 |                                        |  least election timeout, wire versions
 //	 |<------- Welcome(Hello) / Refusal ------|  n2 has judged n1
 //	 |  n1 has judged n2                      |
@@ -29,10 +29,11 @@
 //
 // Both ends judge: the clusters must be the same as far as both know their founders, the ids must differ, the ranges
 // of wire versions must overlap, and the node that answers must be the one that was meant. The listener says why it
-// refuses; both count it. Before the handshake is done a stranger gets 4 KiB, two seconds and one of 64 places.
+// refuses; both count it. Before the handshake is done a stranger gets 4 KiB, two seconds and one of 64 places; when
+// all are taken the oldest stranger is closed.
 //
-// Of several connections that one id has dialled only the newest lives; nothing of the older one arrives after the
-// news of the newer. The address in a Hello is the route to a sender that has none (a joiner must be able to get
+// Of several connections that one id has dialled only the newest to arrive lives, in whatever order their Hellos are
+// read; nothing of the older one arrives after the news of the newer. The address in a Hello is the route to a sender that has none (a joiner must be able to get
 // answers before a configuration names it) for as long as that connection lives. A Hello also ends the pause before
 // a redial, and ends a connection to an earlier process of the same node.
 //

@@ -105,8 +105,13 @@ func appendEnvelope(b []byte, message engine.Message) []byte {
 
 // envelopeSize returns the length of what appendEnvelope appends.
 func envelopeSize(message engine.Message) int {
-	_, varints := flatten(message)
-	return 1 + protowire.SizeBytes(payloadSize(message, &varints))
+	number, varints := flatten(message)
+	return fieldSize(number, payloadSize(message, &varints))
+}
+
+// fieldSize returns the length of a field of so many bytes: from number 16 on its tag takes two, from 2048 on three.
+func fieldSize(number protowire.Number, bytes int) int {
+	return protowire.SizeTag(number) + protowire.SizeBytes(bytes)
 }
 
 func payloadSize(message engine.Message, varints *fields) int {
@@ -117,7 +122,7 @@ func payloadSize(message engine.Message, varints *fields) int {
 	switch m := message.(type) {
 	case *engine.AppendEntries:
 		for i := range m.Entries {
-			size += 1 + protowire.SizeBytes(entrySize(&m.Entries[i]))
+			size += fieldSize(numEntries, entrySize(&m.Entries[i]))
 		}
 	case *engine.SnapshotOffer:
 		size += 1 + protowire.SizeBytes(len(m.Snapshot.Membership.Encode()))
@@ -145,7 +150,7 @@ func appendEntries(b []byte, entries []engine.Entry) []byte {
 func entrySize(e *engine.Entry) int {
 	size := sizeUint(uint64(e.Term)) + sizeUint(uint64(e.Index)) + sizeUint(uint64(e.Kind))
 	if len(e.Data) > 0 {
-		size += 1 + protowire.SizeBytes(len(e.Data))
+		size += fieldSize(numEntryData, len(e.Data))
 	}
 	return size
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 
@@ -16,8 +18,13 @@ import (
 // oldestVersion is the oldest wire version that this build still speaks.
 const oldestVersion = 1
 
-// maxRefusalText bounds what a listener can put into our log, in bytes.
+// maxRefusalText bounds what a listener says, and what it can put into our log, in bytes.
 const maxRefusalText = 512
+
+// bounded cuts a text to maxRefusalText bytes of valid UTF-8, which is what a protobuf string must be.
+func bounded(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), maxRefusalText)], "")
+}
 
 // refusal is a handshake that one of the two ends does not accept.
 type refusal struct {
@@ -87,6 +94,8 @@ func validateHello(h Hello, founders int) error {
 		return errors.New("incarnation is zero")
 	case h.Cluster.Name == "" || len(h.Cluster.Name) > engine.MaxClusterName:
 		return fmt.Errorf("cluster name of %d bytes", len(h.Cluster.Name))
+	case !utf8.ValidString(h.Cluster.Name):
+		return errors.New("cluster name is not UTF-8")
 	case founders != 0 && founders != len(h.Cluster.Founders):
 		return fmt.Errorf("founders' hash of %d bytes", founders)
 	case h.MinElectionTimeout < 0:
@@ -116,10 +125,12 @@ func writeHandshake(conn net.Conn, m proto.Message) error {
 	return err
 }
 
-// introduce is the dialler's half of the handshake: it returns what the listener says of itself. The caller has set
-// a deadline.
-func introduce(conn net.Conn, r *bufio.Reader, local Hello) (Hello, error) {
-	if err := writeHandshake(conn, helloToWire(local)); err != nil {
+// introduce is the dialler's half of the handshake: it returns what the listener, which should be the node to, says of
+// itself. The caller has set a deadline.
+func introduce(conn net.Conn, r *bufio.Reader, local Hello, to engine.NodeID) (Hello, error) {
+	hello := helloToWire(local)
+	hello.ToNodeId = uint64(to)
+	if err := writeHandshake(conn, hello); err != nil {
 		return Hello{}, err
 	}
 	var answer raftpb.HelloAnswer
@@ -127,13 +138,19 @@ func introduce(conn net.Conn, r *bufio.Reader, local Hello) (Hello, error) {
 		return Hello{}, err
 	}
 	if r := answer.GetRefusal(); r != nil {
-		return Hello{}, refuse(r.GetReason(), "the peer says: %.*q", maxRefusalText, r.GetText())
+		return Hello{}, refuse(r.GetReason(), "the peer says: %q", bounded(r.GetText()))
 	}
 	remote, err := helloFromWire(answer.GetWelcome())
 	if err != nil {
 		return Hello{}, err
 	}
-	return remote, judge(local, remote)
+	if err := judge(local, remote); err != nil {
+		return Hello{}, err
+	}
+	if to != 0 && remote.Peer.ID != to {
+		return Hello{}, refuse(raftpb.RefusalReason_REFUSAL_REASON_WRONG_NODE, "%v answers, not %v", remote.Peer.ID, to)
+	}
+	return remote, nil
 }
 
 // readHello is the first part of the listener's half: who is it?
@@ -146,7 +163,13 @@ func readHello(r *bufio.Reader, local Hello) (Hello, error) {
 	if err != nil {
 		return Hello{}, err
 	}
-	return remote, judge(local, remote)
+	if err := judge(local, remote); err != nil {
+		return Hello{}, err
+	}
+	if to := engine.NodeID(hello.GetToNodeId()); to != 0 && to != local.Peer.ID {
+		return Hello{}, refuse(raftpb.RefusalReason_REFUSAL_REASON_WRONG_NODE, "this node is %v, not %v", local.Peer.ID, to)
+	}
+	return remote, nil
 }
 
 // welcomeHello is the second: the listener introduces itself.
@@ -163,6 +186,6 @@ func refuseHello(conn net.Conn, verdict error) error {
 		return nil
 	}
 	return writeHandshake(conn, &raftpb.HelloAnswer{
-		Answer: &raftpb.HelloAnswer_Refusal{Refusal: &raftpb.Refusal{Reason: r.reason, Text: r.text}},
+		Answer: &raftpb.HelloAnswer_Refusal{Refusal: &raftpb.Refusal{Reason: r.reason, Text: bounded(r.text)}},
 	})
 }

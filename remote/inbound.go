@@ -4,14 +4,15 @@ import (
 	"bufio"
 	"crypto/tls"
 	"errors"
+	"math"
 	"net"
 	"time"
 
 	"github.com/yggr-go/yggr/remote/raftpb"
 )
 
-// maxStrangers bounds the connections that have not said who they are. Each of them has a handshake's time to do
-// so, and then makes room.
+// maxStrangers bounds the connections that have not said who they are. Each of them has a handshake's time to do so,
+// and less when others come: the oldest makes room, so those that keep silent do not shut out those that speak.
 const maxStrangers = 64
 
 // readBufferSize is what one read of the socket can bring.
@@ -23,8 +24,10 @@ const acceptPause = 50 * time.Millisecond
 // inbound is a connection that a peer has dialled: it brings messages and takes nothing but keep-alives.
 type inbound struct {
 	conn  net.Conn
+	order uint64 // of its arrival
 	hello Hello
 	older *inbound      // the connection it replaced; may be nil
+	route *peer         // the way back, as it was when the handshake was done
 	done  chan struct{} // closed when nothing of this connection reaches the handler any more
 }
 
@@ -46,31 +49,47 @@ func (t *tcpTransport) accept() {
 		case err != nil:
 			t.strange.warn("cannot accept a connection", "error", err)
 			time.Sleep(acceptPause)
-		case !t.takeIn(conn):
-			conn.Close()
+		default:
+			if oldest := t.takeIn(conn); oldest != nil {
+				t.refused.Add(1)
+				t.strange.warn("closed a connection: too many handshakes at once", "from", oldest.RemoteAddr())
+			}
 		}
 	}
 }
 
-// takeIn starts the goroutine of an accepted connection, unless there are too many strangers already.
-func (t *tcpTransport) takeIn(conn net.Conn) bool {
+// takeIn starts the goroutine of an accepted connection. It returns the stranger that was closed for it, if any.
+func (t *tcpTransport) takeIn(conn net.Conn) (oldest net.Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		return false
+		conn.Close()
+		return nil
 	}
 	if len(t.strangers) >= maxStrangers {
-		t.refused.Add(1)
-		t.strange.warn("refused a connection: too many handshakes at once", "from", conn.RemoteAddr())
-		return false
+		oldest = t.oldestStranger()
+		delete(t.strangers, oldest)
+		oldest.Close()
 	}
-	t.strangers[conn] = struct{}{}
-	t.running.Go(func() { t.receive(conn) })
-	return true
+	t.accepted++
+	order := t.accepted
+	t.strangers[conn] = order
+	t.running.Go(func() { t.receive(conn, order) })
+	return oldest
+}
+
+func (t *tcpTransport) oldestStranger() (oldest net.Conn) {
+	least := uint64(math.MaxUint64)
+	for conn, order := range t.strangers {
+		if order < least {
+			oldest, least = conn, order
+		}
+	}
+	return oldest
 }
 
 // receive is the life of an inbound connection.
-func (t *tcpTransport) receive(raw net.Conn) {
+func (t *tcpTransport) receive(raw net.Conn, order uint64) {
 	defer raw.Close()
 	conn := raw
 	if t.cfg.ServerTLS != nil {
@@ -78,7 +97,8 @@ func (t *tcpTransport) receive(raw net.Conn) {
 	}
 	source := &vitalConn{Conn: conn, keepAlive: t.cfg.KeepAlive, idleTimeout: t.cfg.IdleTimeout}
 	reader := bufio.NewReaderSize(source, readBufferSize)
-	in, err := t.identify(conn, raw, reader)
+	in := &inbound{conn: raw, order: order, done: make(chan struct{})}
+	err := t.identify(in, conn, reader)
 	if err != nil {
 		t.noteStranger(raw, err)
 		return
@@ -90,26 +110,26 @@ func (t *tcpTransport) receive(raw net.Conn) {
 		return
 	}
 	source.vital = true
-	t.handler.PeerSeen(in.hello)
+	in.route.tellSeen(in.hello)
 	t.noteEnd(in, t.deliverAll(in, reader))
 }
 
-// identify is the first half of the listener's handshake: it returns a connection that is admitted, or answers why
-// it is not. The deadline it sets holds for the whole handshake.
-func (t *tcpTransport) identify(conn, raw net.Conn, reader *bufio.Reader) (*inbound, error) {
-	defer t.forgetStranger(raw)
+// identify is the first half of the listener's handshake: it admits the connection, or answers why it does not. The
+// deadline it sets holds for the whole handshake.
+func (t *tcpTransport) identify(in *inbound, conn net.Conn, reader *bufio.Reader) error {
+	defer t.forgetStranger(in.conn)
 	if err := conn.SetDeadline(time.Now().Add(t.cfg.HandshakeTimeout)); err != nil {
-		return nil, err
+		return err
 	}
 	hello, err := readHello(reader, t.introduction())
-	in := &inbound{conn: raw, hello: hello, done: make(chan struct{})}
 	if err == nil {
+		in.hello = hello
 		err = t.admit(in)
 	}
 	if err != nil {
-		return nil, errors.Join(err, refuseHello(conn, err))
+		return errors.Join(err, refuseHello(conn, err))
 	}
-	return in, nil
+	return nil
 }
 
 // welcome is the second half. From here on signs of life replace the deadline.
@@ -120,25 +140,32 @@ func (t *tcpTransport) welcome(conn net.Conn) error {
 	return conn.SetDeadline(time.Time{})
 }
 
-// admit makes in the connection of its peer. An older one is closed: its process has restarted or has given it up.
+// admit makes in the connection of its peer. An older one is closed: its process has restarted or has given it up. Which
+// of two is the older is told by their arrival: epochs are drawn and have no order, and a Hello may be read late.
 func (t *tcpTransport) admit(in *inbound) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	id := in.hello.Peer.ID
 	older := t.inbound[id]
+	_, waiting := t.strangers[in.conn]
 	switch {
 	case t.closed:
 		return ErrClosed
+	case !waiting: // it had to make room
+		return net.ErrClosed
 	case !t.local.Cluster.Same(in.hello.Cluster): // the cluster was pinned meanwhile
 		return judge(t.local, in.hello)
 	case older == nil && len(t.inbound) >= t.cfg.MaxPeers:
 		return refuse(raftpb.RefusalReason_REFUSAL_REASON_TOO_MANY_PEERS, "this node has %d peers already", len(t.inbound))
+	case older != nil && older.order > in.order:
+		return refuse(raftpb.RefusalReason_REFUSAL_REASON_LATE, "a newer connection of %v is there", id)
 	case older != nil:
 		older.conn.Close()
 		in.older = older
 	}
+	delete(t.strangers, in.conn)
 	t.inbound[id] = in
-	t.learnRoute(in.hello)
+	in.route = t.learnRoute(in.hello)
 	return nil
 }
 

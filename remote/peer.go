@@ -29,6 +29,7 @@ type peer struct {
 	stopCtx context.CancelFunc
 	writer  atomic.Pointer[writer] // nil while there is no connection to write to
 
+	seen        sync.Mutex // held while the handler is told of a handshake, so that news come in order
 	mu          sync.Mutex
 	isLearned   bool // from a handshake: dialled only when there is something to send
 	stopped     bool
@@ -185,7 +186,9 @@ func (p *peer) connectAndServe() error {
 	}
 	p.t.dials.Add(1)
 	p.t.cfg.Logger.Info("connected", "peer", remote.Peer, "address", p.address)
-	p.t.handler.PeerSeen(remote)
+	if err := p.tellAnswered(remote); err != nil {
+		return err
+	}
 	return p.serve(conn, reader)
 }
 
@@ -255,12 +258,9 @@ func (p *peer) introduce(conn net.Conn, reader *bufio.Reader) (Hello, error) {
 	if err := conn.SetDeadline(time.Now().Add(p.t.cfg.HandshakeTimeout)); err != nil {
 		return Hello{}, err
 	}
-	remote, err := introduce(conn, reader, p.t.introduction())
+	remote, err := introduce(conn, reader, p.t.introduction(), p.id)
 	if err != nil {
 		return Hello{}, err
-	}
-	if remote.Peer.ID != p.id {
-		return Hello{}, fmt.Errorf("%w: %v answers there", ErrRefused, remote.Peer.ID)
 	}
 	if err := p.setRemote(remote); err != nil {
 		return Hello{}, err
@@ -271,16 +271,47 @@ func (p *peer) introduce(conn net.Conn, reader *bufio.Reader) (Hello, error) {
 	return remote, conn.SetDeadline(time.Time{})
 }
 
-// setRemote says who answered, unless another process of that node has introduced itself meanwhile: then this answer
-// may be the last word of the older.
+// setRemote says who answered, unless that is out of date.
 func (p *peer) setRemote(remote Hello) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.news.Peer.ID != 0 && !sameProcess(p.news, remote) {
-		return errPeerAlive
+	if err := p.outdated(remote); err != nil {
+		return err
 	}
 	p.remote = remote
 	return nil
+}
+
+// outdated tells whether another process of the node that answered has introduced itself meanwhile: then this answer
+// may be the last word of the older. The caller holds mu.
+func (p *peer) outdated(remote Hello) error {
+	switch {
+	case p.stopped:
+		return net.ErrClosed
+	case p.news.Peer.ID != 0 && !sameProcess(p.news, remote):
+		return errPeerAlive
+	}
+	return nil
+}
+
+// tellAnswered tells the handler of the node that answered, unless it is to hear of a later process, or has.
+func (p *peer) tellAnswered(remote Hello) error {
+	p.seen.Lock()
+	defer p.seen.Unlock()
+	p.mu.Lock()
+	err := p.outdated(remote)
+	p.mu.Unlock()
+	if err == nil {
+		p.t.handler.PeerSeen(remote)
+	}
+	return err
+}
+
+// tellSeen tells the handler of a node that introduced itself; noticeAlive has heard of it before.
+func (p *peer) tellSeen(hello Hello) {
+	p.seen.Lock()
+	defer p.seen.Unlock()
+	p.t.handler.PeerSeen(hello)
 }
 
 // send queues a message whose frame has the given size and reports whether there was room. A small one that finds

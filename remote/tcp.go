@@ -36,7 +36,7 @@ func (n *TCP) NewTransport(local Hello) (Transport, error) {
 		local:     local,
 		peers:     make(map[engine.NodeID]*peer),
 		inbound:   make(map[engine.NodeID]*inbound),
-		strangers: make(map[net.Conn]struct{}),
+		strangers: make(map[net.Conn]uint64),
 	}, nil
 }
 
@@ -54,7 +54,8 @@ type tcpTransport struct {
 	closed    bool
 	peers     map[engine.NodeID]*peer    // routes; each dials one outbound connection
 	inbound   map[engine.NodeID]*inbound // the newest inbound connection of each peer
-	strangers map[net.Conn]struct{}      // inbound, before the handshake is done
+	accepted  uint64                     // inbound connections so far
+	strangers map[net.Conn]uint64        // inbound, before the handshake is done, with their order of arrival
 	running   sync.WaitGroup             // every goroutine; added to under mu while not closed
 }
 
@@ -102,13 +103,14 @@ func (t *tcpTransport) SetRoute(to engine.NodeID, address string) {
 }
 
 // replaceRoute begins anew with a peer. The caller holds mu.
-func (t *tcpTransport) replaceRoute(to engine.NodeID, address string, learned bool) {
+func (t *tcpTransport) replaceRoute(to engine.NodeID, address string, learned bool) *peer {
 	t.removeRoute(to)
 	p := newPeer(t, to, address, learned)
 	t.peers[to] = p
 	if t.started {
 		t.running.Go(p.run)
 	}
+	return p
 }
 
 func (t *tcpTransport) removeRoute(to engine.NodeID) {
@@ -129,21 +131,28 @@ func (t *tcpTransport) DropRoute(to engine.NodeID) {
 
 // learnRoute takes the address of an inbound handshake as the route to a sender that has no other: a joiner must be
 // able to get answers before any configuration names it. The caller holds mu.
-func (t *tcpTransport) learnRoute(hello Hello) {
+func (t *tcpTransport) learnRoute(hello Hello) *peer {
 	p := t.peers[hello.Peer.ID]
 	if p == nil || p.learned() && p.address != hello.Address {
-		t.replaceRoute(hello.Peer.ID, hello.Address, true)
-		return
+		return t.replaceRoute(hello.Peer.ID, hello.Address, true)
 	}
 	p.noticeAlive(hello)
+	return p
 }
 
 func (t *tcpTransport) PinCluster(id engine.ClusterID) {
+	if was, ok := t.pin(id); !ok {
+		t.cfg.Logger.Warn("cannot pin another cluster", "cluster", was, "refused", id)
+	}
+}
+
+// pin reports whether id is what this node knew already, and more. No lock is held while a Logger is called: it is
+// the user's, and may call back.
+func (t *tcpTransport) pin(id engine.ClusterID) (was engine.ClusterID, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.local.Cluster.Same(id) {
-		t.cfg.Logger.Warn("cannot pin another cluster", "cluster", t.local.Cluster, "refused", id)
-		return
+	if was = t.local.Cluster; !was.Same(id) {
+		return was, false
 	}
 	t.local.Cluster = id
 	for _, in := range t.inbound {
@@ -154,6 +163,7 @@ func (t *tcpTransport) PinCluster(id engine.ClusterID) {
 	for _, p := range t.peers {
 		p.closeUnless(func(remote Hello) bool { return remote.Cluster.Same(id) })
 	}
+	return was, true
 }
 
 func (t *tcpTransport) Send(to engine.NodeID, message engine.Message) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,7 +77,7 @@ func dial(t *testing.T, transport Transport) *stranger {
 func dialAs(t *testing.T, transport Transport, hello Hello) *stranger {
 	t.Helper()
 	s := dial(t, transport)
-	_, err := introduce(s, s.reader, hello)
+	_, err := introduce(s, s.reader, hello, 1)
 	require.NoError(t, err)
 	return s
 }
@@ -163,6 +164,7 @@ func TestAHelloThatBreaksARuleIsRefusedWithTheReason(t *testing.T) {
 		"long cluster":     {func(h *raftpb.Hello) { h.Cluster = strings.Repeat("c", 129) }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "cluster name of 129 bytes"},
 		"other cluster":    {func(h *raftpb.Hello) { h.Cluster = "d" }, raftpb.RefusalReason_REFUSAL_REASON_WRONG_CLUSTER, "n2 is of cluster d:01000000, this node of c:01000000"},
 		"other founders":   {func(h *raftpb.Hello) { h.Founders[0] = 2 }, raftpb.RefusalReason_REFUSAL_REASON_WRONG_CLUSTER, "n2 is of cluster c:02000000"},
+		"another node":     {func(h *raftpb.Hello) { h.ToNodeId = 3 }, raftpb.RefusalReason_REFUSAL_REASON_WRONG_NODE, "this node is n1, not n3"},
 		"short hash":       {func(h *raftpb.Hello) { h.Founders = h.Founders[:3] }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "founders' hash of 3 bytes"},
 		"no address":       {func(h *raftpb.Hello) { h.Address = "" }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "invalid hello"},
 		"address, no host": {func(h *raftpb.Hello) { h.Address = ":7001" }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "no host and port"},
@@ -231,20 +233,138 @@ func TestConnectionsBeyondTheBoundsAreRefused(t *testing.T) {
 	transport, heard := listening(t, func(c *TCPConfig) { c.MaxPeers = 1 })
 	first := dialAs(t, transport, introductionOf(2))
 	s := dial(t, transport)
-	_, err := introduce(s, s.reader, introductionOf(3))
+	_, err := introduce(s, s.reader, introductionOf(3), 1)
 	require.ErrorIs(t, err, ErrRefused)
 	require.ErrorContains(t, err, "this node has 1 peers already")
 	first.Close()
 	<-heard.seen
 }
 
-func TestStrangersBeyondTheBoundMakeNoGoroutines(t *testing.T) {
-	transport, _ := listening(t)
+// Silent strangers do not shut out whoever speaks: the oldest of them makes room, and no other.
+func TestTheOldestStrangerMakesRoom(t *testing.T) {
+	transport, heard := listening(t, func(c *TCPConfig) { c.HandshakeTimeout = time.Hour })
+	var silent []*stranger
 	for range maxStrangers {
+		silent = append(silent, dial(t, transport))
+	}
+	for transport.strangerCount() < maxStrangers {
+		runtime.Gosched()
+	}
+	works(t, transport, heard)
+	silent[0].untilClosed()
+	require.EqualValues(t, 1, transport.Metrics().Refused)
+	require.Equal(t, maxStrangers-1, transport.strangerCount(), "it has introduced itself")
+	for i, s := range silent[1:] {
+		hello := introductionOf(engine.NodeID(100 + i))
+		_, err := introduce(s, s.reader, hello, 1)
+		require.NoError(t, err, "the others still may")
+	}
+}
+
+func (t *tcpTransport) strangerCount() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.strangers)
+}
+
+// A Logger may call back: nothing of the transport is locked while it runs.
+func TestALoggerMayUseTheTransport(t *testing.T) {
+	curious := &callingBack{told: make(chan string, 1000)}
+	transport, _ := listening(t, func(c *TCPConfig) { c.Logger, c.HandshakeTimeout = curious, time.Hour })
+	curious.transport.Store(transport)
+	for range maxStrangers + 1 {
 		dial(t, transport)
 	}
-	dial(t, transport).untilClosed()
-	require.EqualValues(t, 1, transport.Metrics().Refused)
+	other := introductionOf(1).Cluster
+	other.Founders[0]++
+	transport.PinCluster(other)
+	for _, awaited := range []string{"closed a connection: too many handshakes at once", "cannot pin another cluster"} {
+		logged(curious.told).await(awaited)
+	}
+}
+
+type callingBack struct {
+	transport atomic.Pointer[tcpTransport]
+	told      chan string
+}
+
+func (c *callingBack) Debug(msg string, _ ...any) { c.tell(msg) }
+func (c *callingBack) Info(msg string, _ ...any)  { c.tell(msg) }
+func (c *callingBack) Warn(msg string, _ ...any)  { c.tell(msg) }
+
+func (c *callingBack) tell(msg string) {
+	if t := c.transport.Load(); t != nil {
+		t.DropRoute(7)
+	}
+	c.told <- msg
+}
+
+// Node 3 has a wrong address for node 2. What it says to node 1 under its right address goes on.
+func TestAMisroutedConnectionLeavesTheHealthyOneAlone(t *testing.T) {
+	transport, heard := listening(t)
+	healthy := dialAs(t, transport, introductionOf(3))
+	<-heard.seen
+	misrouted := dial(t, transport)
+	_, err := introduce(misrouted, misrouted.reader, introductionOf(3), 2)
+	require.ErrorIs(t, err, ErrRefused)
+	require.ErrorContains(t, err, "this node is n1, not n2")
+	misrouted.untilClosed()
+	healthy.write(appendFrame(nil, &engine.Heartbeat{Term: 5}))
+	require.Equal(t, &engine.Heartbeat{Term: 5}, <-heard.messages)
+	require.Empty(t, heard.seen)
+}
+
+func TestADiallerSaysWhomItMeans(t *testing.T) {
+	transport, _ := listening(t)
+	peer := fake(t)
+	transport.SetRoute(2, peer.address())
+	conn, err := peer.Accept()
+	require.NoError(t, err)
+	defer conn.Close()
+	var hello raftpb.Hello
+	require.NoError(t, readHandshake(bufio.NewReader(conn), &hello))
+	require.EqualValues(t, 2, hello.GetToNodeId())
+
+	unsaid := dial(t, transport)
+	_, err = introduce(unsaid, unsaid.reader, introductionOf(3), 0)
+	require.NoError(t, err, "it need not")
+}
+
+// The older process connected first and died; its Hello is read when the newer one is there already.
+func TestALateHelloOfAnOlderProcessIsRefused(t *testing.T) {
+	transport, heard := listening(t)
+	late := dial(t, transport)
+	for transport.strangerCount() == 0 {
+		runtime.Gosched()
+	}
+	restarted := introductionOf(2)
+	restarted.Epoch++
+	newer := dialAs(t, transport, restarted)
+	require.EqualValues(t, 2, (<-heard.seen).Epoch)
+	_, err := introduce(late, late.reader, introductionOf(2), 1)
+	require.ErrorIs(t, err, ErrRefused)
+	require.ErrorContains(t, err, "a newer connection of n2 is there")
+	newer.write(appendFrame(nil, &engine.Heartbeat{Term: 5}))
+	require.Equal(t, &engine.Heartbeat{Term: 5}, <-heard.messages)
+	require.Empty(t, heard.seen)
+}
+
+// The answer of the older process was read before the newer one introduced itself, and is told after: not at all.
+func TestNewsOfAnAnswerDoNotComeAfterThoseOfANewerProcess(t *testing.T) {
+	transport, heard := listening(t)
+	p := newPeer(transport, 2, "127.0.0.1:1", true)
+	answered, restarted := introductionOf(2), introductionOf(2)
+	restarted.Epoch++
+	require.NoError(t, p.setRemote(answered))
+	p.noticeAlive(restarted)
+	require.ErrorIs(t, p.tellAnswered(answered), errPeerAlive)
+	p.tellSeen(restarted)
+	require.NoError(t, p.tellAnswered(restarted))
+	require.EqualValues(t, 2, (<-heard.seen).Epoch)
+	require.EqualValues(t, 2, (<-heard.seen).Epoch)
+	p.stop()
+	require.ErrorIs(t, p.tellAnswered(restarted), net.ErrClosed)
+	require.Empty(t, heard.seen)
 }
 
 // A peer's process that restarts leaves a connection behind that no one will ever write to.
@@ -551,6 +671,6 @@ func TestPinningAClusterClosesConnectionsOfOthers(t *testing.T) {
 	outbound.untilClosed()
 	transport.PinCluster(other.Cluster)
 	s := dial(t, transport)
-	_, err = introduce(s, s.reader, other)
+	_, err = introduce(s, s.reader, other, 1)
 	require.ErrorIs(t, err, ErrRefused, "the first pin holds")
 }

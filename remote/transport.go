@@ -11,12 +11,12 @@ const WireVersion = 1
 
 // Hello is what a node says of itself when a connection begins.
 type Hello struct {
-	Cluster            engine.ClusterID
+	Cluster            engine.ClusterID // the name is UTF-8
 	Peer               engine.Peer
-	Address            string // where the sender can be dialled
-	MinElectionTimeout time.Duration
-	Version            uint32 // [WireVersion] of the sender
-	Epoch              uint64 // of the sending process; a restart draws another
+	Address            string        // where the sender can be dialled
+	MinElectionTimeout time.Duration // before which the sender begins no election; 0: not said, so no lease may rest on it
+	Version            uint32        // [WireVersion] of the sender
+	Epoch              uint64        // of the sending process; a restart draws another
 }
 
 // Handler receives what a transport brings. Its methods are called from the transport's goroutines, several at

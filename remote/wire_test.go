@@ -241,6 +241,16 @@ func TestFieldsThatThisBuildDoesNotKnowAreSkipped(t *testing.T) {
 	})
 }
 
+// Messages of steady state have numbers below 16; reads, snapshots and membership do not.
+func TestTheSizeOfAFieldCountsItsTag(t *testing.T) {
+	for _, number := range []protowire.Number{1, 9, 15, 16, 32, 48, 63, 2047, 2048} {
+		for _, size := range []int{0, 1, 127, 128, 20_000} {
+			field := protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), make([]byte, size))
+			require.Len(t, field, fieldSize(number, size), "number %d, %d bytes", number, size)
+		}
+	}
+}
+
 func TestDecodedEntriesShareTheFrame(t *testing.T) {
 	message := &engine.AppendEntries{Term: 1, Entries: []engine.Entry{
 		{Term: 1, Index: 1, Kind: engine.EntryCommand, Data: []byte("first")},

@@ -44,6 +44,10 @@ const (
 	RefusalReason_REFUSAL_REASON_SAME_ID RefusalReason = 4
 	// The listener has as many peers as it allows.
 	RefusalReason_REFUSAL_REASON_TOO_MANY_PEERS RefusalReason = 5
+	// The dialler means another node.
+	RefusalReason_REFUSAL_REASON_WRONG_NODE RefusalReason = 6
+	// A newer connection of the same node is there already.
+	RefusalReason_REFUSAL_REASON_LATE RefusalReason = 7
 )
 
 // Enum value maps for RefusalReason.
@@ -55,6 +59,8 @@ var (
 		3: "REFUSAL_REASON_WRONG_VERSION",
 		4: "REFUSAL_REASON_SAME_ID",
 		5: "REFUSAL_REASON_TOO_MANY_PEERS",
+		6: "REFUSAL_REASON_WRONG_NODE",
+		7: "REFUSAL_REASON_LATE",
 	}
 	RefusalReason_value = map[string]int32{
 		"REFUSAL_REASON_UNSPECIFIED":    0,
@@ -63,6 +69,8 @@ var (
 		"REFUSAL_REASON_WRONG_VERSION":  3,
 		"REFUSAL_REASON_SAME_ID":        4,
 		"REFUSAL_REASON_TOO_MANY_PEERS": 5,
+		"REFUSAL_REASON_WRONG_NODE":     6,
+		"REFUSAL_REASON_LATE":           7,
 	}
 )
 
@@ -205,7 +213,7 @@ type Hello struct {
 	// whose ranges overlap talk in the newest version that both know.
 	Version       uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	OldestVersion uint32 `protobuf:"varint,2,opt,name=oldest_version,json=oldestVersion,proto3" json:"oldest_version,omitempty"`
-	// The cluster's name, 1 to 128 bytes, and the hash of its founders' entry: 16 bytes, or none while a joiner does
+	// The cluster's name, 1 to 128 bytes of UTF-8, and the hash of its founders' entry: 16 bytes, or none while a joiner does
 	// not know it yet.
 	Cluster  string `protobuf:"bytes,3,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Founders []byte `protobuf:"bytes,4,opt,name=founders,proto3" json:"founders,omitempty"`
@@ -217,9 +225,12 @@ type Hello struct {
 	// Where the sender can be dialled, host:port, 1 to 1024 bytes.
 	Address string `protobuf:"bytes,8,opt,name=address,proto3" json:"address,omitempty"`
 	// The shortest time, in nanoseconds, in which the sender may begin an election without hearing a leader.
+	// Zero: not said.
 	MinElectionTimeoutNs int64 `protobuf:"varint,9,opt,name=min_election_timeout_ns,json=minElectionTimeoutNs,proto3" json:"min_election_timeout_ns,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Whom the dialler means; zero: not said, and so in a Welcome. Any other node refuses.
+	ToNodeId      uint64 `protobuf:"varint,10,opt,name=to_node_id,json=toNodeId,proto3" json:"to_node_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
@@ -311,6 +322,13 @@ func (x *Hello) GetAddress() string {
 func (x *Hello) GetMinElectionTimeoutNs() int64 {
 	if x != nil {
 		return x.MinElectionTimeoutNs
+	}
+	return 0
+}
+
+func (x *Hello) GetToNodeId() uint64 {
+	if x != nil {
+		return x.ToNodeId
 	}
 	return 0
 }
@@ -1551,7 +1569,7 @@ var File_remote_raftpb_raft_proto protoreflect.FileDescriptor
 
 const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\n" +
-	"\x18remote/raftpb/raft.proto\x12\fyggr.raft.v1\"\xa0\x02\n" +
+	"\x18remote/raftpb/raft.proto\x12\fyggr.raft.v1\"\xbe\x02\n" +
 	"\x05Hello\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12%\n" +
 	"\x0eoldest_version\x18\x02 \x01(\rR\roldestVersion\x12\x18\n" +
@@ -1561,7 +1579,10 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\vincarnation\x18\x06 \x01(\x06R\vincarnation\x12\x14\n" +
 	"\x05epoch\x18\a \x01(\x06R\x05epoch\x12\x18\n" +
 	"\aaddress\x18\b \x01(\tR\aaddress\x125\n" +
-	"\x17min_election_timeout_ns\x18\t \x01(\x03R\x14minElectionTimeoutNs\"{\n" +
+	"\x17min_election_timeout_ns\x18\t \x01(\x03R\x14minElectionTimeoutNs\x12\x1c\n" +
+	"\n" +
+	"to_node_id\x18\n" +
+	" \x01(\x04R\btoNodeId\"{\n" +
 	"\vHelloAnswer\x12/\n" +
 	"\awelcome\x18\x01 \x01(\v2\x13.yggr.raft.v1.HelloH\x00R\awelcome\x121\n" +
 	"\arefusal\x18\x02 \x01(\v2\x15.yggr.raft.v1.RefusalH\x00R\arefusalB\b\n" +
@@ -1655,14 +1676,16 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\btransfer\x18\x03 \x01(\x04R\btransfer\x127\n" +
 	"\averdict\x18\x04 \x01(\x0e2\x1d.yggr.raft.v1.SnapshotVerdictR\averdict\x12\x16\n" +
 	"\x06offset\x18\x05 \x01(\x04R\x06offset\x12\x14\n" +
-	"\x05match\x18\x06 \x01(\x04R\x05match*\xd4\x01\n" +
+	"\x05match\x18\x06 \x01(\x04R\x05match*\x8c\x02\n" +
 	"\rRefusalReason\x12\x1e\n" +
 	"\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cREFUSAL_REASON_INVALID_HELLO\x10\x01\x12 \n" +
 	"\x1cREFUSAL_REASON_WRONG_CLUSTER\x10\x02\x12 \n" +
 	"\x1cREFUSAL_REASON_WRONG_VERSION\x10\x03\x12\x1a\n" +
 	"\x16REFUSAL_REASON_SAME_ID\x10\x04\x12!\n" +
-	"\x1dREFUSAL_REASON_TOO_MANY_PEERS\x10\x05*s\n" +
+	"\x1dREFUSAL_REASON_TOO_MANY_PEERS\x10\x05\x12\x1d\n" +
+	"\x19REFUSAL_REASON_WRONG_NODE\x10\x06\x12\x17\n" +
+	"\x13REFUSAL_REASON_LATE\x10\a*s\n" +
 	"\tEntryKind\x12\x1a\n" +
 	"\x16ENTRY_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10ENTRY_KIND_NO_OP\x10\x01\x12\x16\n" +
