@@ -156,7 +156,7 @@ func (l *link) close() {
 	if !l.closed {
 		l.closed = true
 		close(l.done)
-		l.listener.Close()
+		_ = l.listener.Close() // what it could tell, nobody could use
 		for conn := range l.conns {
 			conn.Close()
 		}

@@ -66,3 +66,11 @@ func Serve[R any](ctx context.Context, stdin io.Reader, stdout io.Writer, perfor
 	}
 	return json.NewEncoder(stdout).Encode(result)
 }
+
+// ExitCode returns the exit code of the child that err tells of; -1 when err tells of none.
+func ExitCode(err error) int {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode()
+	}
+	return -1
+}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
@@ -69,8 +68,7 @@ func (t task) inProcess(ctx context.Context, root string, stderr io.Writer) (res
 // explain turns the child's exit code into what it means.
 func (t task) explain(err error) error {
 	err = fmt.Errorf("%s, C=%d, %d B, round %d: %w", t.System, t.Point.Clients, t.Point.Size, t.Round, err)
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == exitWrong {
+	if process.ExitCode(err) == exitWrong {
 		return errors.Join(workload.ErrWrong, err)
 	}
 	return err
