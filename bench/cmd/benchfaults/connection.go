@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -33,13 +34,13 @@ func connectOnce() (took time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer listener.Close()
+	defer func() { err = errors.Join(err, listener.Close()) }()
 	handshake := make(seen, 1)
 	dialler, err := newEndpoint(2, handshake)
 	if err != nil {
 		return 0, err
 	}
-	defer dialler.Close()
+	defer func() { err = errors.Join(err, dialler.Close()) }()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	begin := time.Now()

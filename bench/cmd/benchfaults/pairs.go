@@ -62,7 +62,7 @@ func (t pointTask) inProcess(ctx context.Context, root string, stderr io.Writer)
 	defer cancel()
 	err = process.Call(ctx, pointVariable, t, &result, patience, stderr)
 	if err != nil {
-		err = fmt.Errorf("C=%d, %s: %w", t.Clients, t.name(), err)
+		err = fmt.Errorf("%s, C=%d: %w", t.name(), t.Clients, err)
 	}
 	if process.ExitCode(err) == exitWrong {
 		err = errors.Join(workload.ErrWrong, err)
