@@ -57,6 +57,11 @@ bench-peers-full: ## the same with more peers, larger commands and the hops of o
 	@$(setup) go
 	@cd bench && go run ./cmd/benchpeers -hops -systems yggr,etcd,etcd-sync,hashicorp,floor -size 16,1024 -seconds 3
 
+.PHONY: bench-faults
+bench-faults: ## writes while a follower is black-holed, and fifty restarts of a follower: about five minutes
+	@$(setup) go
+	@cd bench && go run ./cmd/benchfaults
+
 .PHONY: verify
 verify: ## check format, lint, generated code, modules and documents; writes nothing
 	@$(setup) golangci-lint protoc-gen-go protoc

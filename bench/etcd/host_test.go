@@ -52,6 +52,7 @@ func TestFollowerRefuses(t *testing.T) {
 func TestLostMajorityIsNotAcknowledged(t *testing.T) {
 	for name, starter := range starters {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits for the leader to step down
 			c := startCluster(t, starter)
 			for i := 1; i < workload.Replicas; i++ {
 				require.NoError(t, c.hosts[(c.leader+i)%workload.Replicas].close())

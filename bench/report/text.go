@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -31,6 +32,13 @@ func (r *Report) WriteText(w io.Writer) error {
 		fmt.Fprintln(table, strings.Join(row.text(), "\t")+"\t")
 	}
 	return flush(table)
+}
+
+// WriteLoad tells, where the system does, how busy the machine is: with others at work the figures are noise.
+func WriteLoad(w io.Writer, when string) {
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		fmt.Fprintf(w, "load average %s: %s\n", when, strings.Join(strings.Fields(string(load))[:3], " "))
+	}
 }
 
 func flush(table *tabwriter.Writer) error {

@@ -23,6 +23,9 @@ type Options struct {
 	Writes  int
 	// Around is called where measuring begins; what it returns, where it ends. It may be nil.
 	Around func() (finish func() error, err error)
+	// Verified is called when the replicas have been found right, before they stop. It may be nil; its error makes the
+	// run worthless.
+	Verified func(ctx context.Context) error
 }
 
 // Result is what a point gave.
@@ -74,6 +77,11 @@ func measure(ctx context.Context, cluster Cluster, p Point, o Options) (Result, 
 	}
 	if err := verify(ctx, cluster, clients); err != nil {
 		return Result{}, err
+	}
+	if o.Verified != nil {
+		if err := o.Verified(ctx); err != nil {
+			return Result{}, err
+		}
 	}
 	result.addLatencies(clients)
 	return result, nil

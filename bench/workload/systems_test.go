@@ -35,6 +35,7 @@ func TestSystems(t *testing.T) {
 	for _, system := range systems {
 		for _, p := range points {
 			t.Run(fmt.Sprintf("%s/C=%d/size=%d", system.Name, p.Clients, p.Size), func(t *testing.T) {
+				t.Parallel() // most of it is waiting for elections
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
 				const writes = 50

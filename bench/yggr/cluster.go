@@ -3,14 +3,8 @@ package yggr
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
-	"path/filepath"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
-	"github.com/yggr-go/yggr/actors"
 	"github.com/yggr-go/yggr/bench/workload"
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
@@ -46,10 +40,12 @@ func StartWrapped(ctx context.Context, dir string, wrap Wrap) (*Cluster, error) 
 	for i, address := range addresses {
 		c.members = append(c.members, engine.Member{ID: engine.NodeID(i + 1), Role: engine.Voter, Address: address})
 	}
-	for i := range c.replicas {
-		if err := c.replicas[i].start(ctx, c.members, i, dir, wrap); err != nil {
+	for i, member := range c.members {
+		replica, err := StartReplica(ctx, ReplicaConfig{ID: member.ID, Members: c.members, Dir: dir, Wrap: wrap})
+		if err != nil {
 			return nil, errors.Join(err, c.Stop())
 		}
+		c.replicas[i] = replica
 	}
 	if err := c.awaitLeader(ctx); err != nil {
 		return nil, errors.Join(err, c.Stop())
@@ -57,43 +53,12 @@ func StartWrapped(ctx context.Context, dir string, wrap Wrap) (*Cluster, error) 
 	return c, nil
 }
 
-type node = actors.Node[workload.Command, uint64]
-
 // Cluster is three nodes of this library.
 type Cluster struct {
 	members  []engine.Member
-	replicas [workload.Replicas]replica
+	replicas [workload.Replicas]*Replica
 	leader   int // position in replicas, once there is one
 }
-
-// replica is one node, with an actor system of its own as if it were alone in its process.
-type replica struct {
-	system  *actor.ActorSystem
-	node    *node
-	counter workload.Counter
-}
-
-func (r *replica) start(ctx context.Context, members []engine.Member, i int, dir string, wrap Wrap) error {
-	self := members[i]
-	fsys, network := persistence.OS(), remote.Network(remote.NewTCP(remote.TCPConfig{Listen: self.Address}))
-	if wrap.FS != nil {
-		fsys = wrap.FS(self.ID, fsys)
-	}
-	if wrap.Network != nil {
-		network = wrap.Network(self.ID, network)
-	}
-	cfg := actors.DefaultConfig(self.ID)
-	cfg.Cluster = "bench"
-	cfg.Bootstrap = actors.NewCluster{Members: members}
-	cfg.Storage = persistence.NewDir(fsys, filepath.Join(dir, fmt.Sprintf("n%d", self.ID)), persistence.Options{})
-	cfg.Network = network
-	r.system = actor.NewActorSystem(actor.WithLoggerFactory(silence))
-	var err error
-	r.node, err = actors.Start(ctx, r.system, r.definition(self.ID, wrap), cfg)
-	return err
-}
-
-func silence(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // awaitLeader waits until a node leads, has committed all it holds, which includes an entry of its term, and is
 // followed by the others.
@@ -118,12 +83,12 @@ func (c *Cluster) awaitLeader(ctx context.Context) error {
 }
 
 func (c *Cluster) leads(ctx context.Context, i int) bool {
-	status, err := c.replicas[i].node.Status(ctx)
+	status, err := c.replicas[i].Status(ctx)
 	if err != nil || status.Role != engine.Leader || status.Last.Term != status.Term || status.Applied != status.Last.Index {
 		return false
 	}
 	for j := range c.replicas {
-		if leader, known := c.replicas[j].node.CurrentLeader(); !known || leader.ID != status.ID {
+		if leader, known := c.replicas[j].CurrentLeader(); !known || leader.ID != status.ID {
 			return false
 		}
 	}
@@ -132,16 +97,28 @@ func (c *Cluster) leads(ctx context.Context, i int) bool {
 
 // Write implements [workload.Cluster].
 func (c *Cluster) Write(ctx context.Context, command workload.Command) (uint64, error) {
-	return c.replicas[c.leader].node.Write(ctx, command)
+	return c.replicas[c.leader].Write(ctx, command)
 }
 
-// Leader returns the id of the leader.
+// Leader returns the id of the leader that the cluster started with.
 func (c *Cluster) Leader() engine.NodeID { return c.members[c.leader].ID }
+
+// Follower returns the id of one of its followers.
+func (c *Cluster) Follower() engine.NodeID { return c.members[(c.leader+1)%workload.Replicas].ID }
+
+// Statuses asks all nodes, by ascending id.
+func (c *Cluster) Statuses(ctx context.Context) (statuses [workload.Replicas]engine.Status, err error) {
+	for i, r := range c.replicas {
+		status, statusErr := r.Status(ctx)
+		statuses[i], err = status.Status, errors.Join(err, statusErr, status.Err)
+	}
+	return statuses, err
+}
 
 // Counters implements [workload.Cluster].
 func (c *Cluster) Counters() (counters [workload.Replicas]*workload.Counter) {
 	for i := range counters {
-		counters[i] = &c.replicas[(c.leader+i)%workload.Replicas].counter
+		counters[i] = c.replicas[(c.leader+i)%workload.Replicas].Counter()
 	}
 	return counters
 }
@@ -151,7 +128,7 @@ func (c *Cluster) Syncs() (count uint64, known bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
 	defer cancel()
 	for i := range c.replicas {
-		m, err := c.replicas[i].node.NodeMetrics(ctx)
+		m, err := c.replicas[i].NodeMetrics(ctx)
 		if err != nil {
 			return 0, false
 		}
@@ -166,18 +143,9 @@ func (c *Cluster) Stop() error {
 	defer cancel()
 	var problems error
 	for i := range c.replicas {
-		problems = errors.Join(problems, c.replicas[i].stop(ctx))
+		if c.replicas[i] != nil {
+			problems = errors.Join(problems, c.replicas[i].Stop(ctx))
+		}
 	}
 	return problems
-}
-
-func (r *replica) stop(ctx context.Context) error {
-	if r.system == nil {
-		return nil
-	}
-	defer r.system.Shutdown()
-	if r.node == nil {
-		return nil
-	}
-	return errors.Join(r.node.Shutdown(ctx), r.node.Err())
 }

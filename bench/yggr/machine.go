@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/yggr-go/yggr/bench/workload"
-	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/statemachine"
 )
 
@@ -23,12 +22,9 @@ func (m *machine) Apply(_ statemachine.ApplyContext, command workload.Command) u
 	return value
 }
 
-// definition returns the machine of one node. It is made once: these nodes are never restarted.
-func (r *replica) definition(id engine.NodeID, wrap Wrap) statemachine.Definition[workload.Command, uint64] {
-	m := &machine{counter: &r.counter}
-	if wrap.Applied != nil {
-		m.applied = func() { wrap.Applied(id) }
-	}
+// definition returns the machine of one node. It is made once: these nodes are never restarted in one process.
+func (r *Replica) definition(applied func()) statemachine.Definition[workload.Command, uint64] {
+	m := &machine{counter: &r.counter, applied: applied}
 	return statemachine.Definition[workload.Command, uint64]{
 		New:   func() statemachine.Machine[workload.Command, uint64] { return m },
 		Codec: codec{},

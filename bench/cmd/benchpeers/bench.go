@@ -8,9 +8,9 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/yggr-go/yggr/bench/disk"
 	"github.com/yggr-go/yggr/bench/hops"
 	"github.com/yggr-go/yggr/bench/report"
 	"github.com/yggr-go/yggr/bench/workload"
@@ -27,7 +27,7 @@ func bench(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
-	if err := checkDisk(root); err != nil {
+	if err := disk.Check(root); err != nil {
 		return err
 	}
 	for _, dir := range []string{o.profiles, o.traces} {
@@ -43,7 +43,7 @@ func bench(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 	}
 	r := report.New()
 	err = rounds(ctx, o, root, r, stderr)
-	describeLoad("after", stdout)
+	report.WriteLoad(stdout, "after")
 	return errors.Join(err, r.WriteText(stdout), writeCSV(o.csv, r))
 }
 
@@ -59,14 +59,7 @@ func describe(o options, stdout io.Writer) {
 	fmt.Fprintf(stdout, "%s, %s/%s, %d CPUs, files in %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), o.dir)
 	fmt.Fprintf(stdout, "%d rounds of %v after %v, %d points in all, each in a process of its own; at least %v\n",
 		o.rounds, o.measure, o.warmUp, points, (time.Duration(points) * (o.measure + o.warmUp)).Round(time.Second))
-	describeLoad("before", stdout)
-}
-
-// describeLoad tells, where the system does, how busy the machine is: with others at work the figures are noise.
-func describeLoad(when string, stdout io.Writer) {
-	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
-		fmt.Fprintf(stdout, "load average %s: %s\n", when, strings.Join(strings.Fields(string(load))[:3], " "))
-	}
+	report.WriteLoad(stdout, "before")
 }
 
 // rounds measures everything once a round, the systems next to each other, so that what disturbs the machine for a

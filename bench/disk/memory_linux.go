@@ -1,4 +1,4 @@
-package main
+package disk
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 
 const tmpfsMagic = 0x01021994
 
-// checkDisk refuses a file system in memory: syncs cost nothing there, and the figures would mean nothing.
-func checkDisk(dir string) error {
+// Check refuses a directory on a file system in memory: syncs cost nothing there, and the figures would mean nothing.
+func Check(dir string) error {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
