@@ -41,7 +41,12 @@ type Engine struct {
 	shared      sharedAppend
 	matches     []Index // scratch for commitment
 
-	met map[NodeID]Incarnation // of founders that the active configuration leaves unbound
+	change         Index // of the newest configuration that changes members and is not committed; zero when there is none
+	transfer       transfer
+	timeoutNowSent bool // in this term
+
+	met         acquaintances
+	removedAsOf Position // up to here no committed configuration names us; zero when that was never heard
 
 	metrics Metrics
 	tracing bool
@@ -56,7 +61,7 @@ func New(cfg Config, recovered Recovered) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, now: recovered.Now, round: SendNumber(recovered.Now),
-		tracing: cfg.Tracer != nil, met: make(map[NodeID]Incarnation),
+		tracing: cfg.Tracer != nil,
 	}
 	if err := e.recover(recovered); err != nil {
 		return nil, err
@@ -91,6 +96,10 @@ func (e *Engine) Step(event Event) []Action {
 		e.propose(ev.ID, ev.Command)
 	case *ClientProposalBatch:
 		e.propose(ev.ID, ev.Commands...)
+	case *ProposeConfigChange:
+		e.proposeChange(ev.ID, ev.Change)
+	case *TransferLeadership:
+		e.transferLeadership(ev.ID, ev.Target)
 	case *Persisted:
 		e.persisted(ev.Seq)
 	case *Applied:
@@ -126,11 +135,11 @@ func (e *Engine) Status() Status {
 	s := Status{
 		ID: e.cfg.ID, Role: e.role, Term: e.state.Term, Vote: e.state.Vote, Leader: e.leader,
 		Last: e.log.last(), Durable: e.disk.durable, Commit: e.commit, Applied: e.applied,
-		Base: e.log.base, Membership: e.Membership(),
+		Base: e.log.base, Membership: e.Membership(), Removed: e.removed(),
 	}
 	for _, p := range e.followers {
 		s.Followers = append(s.Followers, FollowerStatus{
-			ID: p.ID, IsLearner: p.Role == Learner, Match: p.match, Next: p.next, State: p.state.String(),
+			ID: p.ID, IsLearner: p.Role == Learner, Match: p.match, Next: p.next, State: p.state.String(), IsLeaving: p.leaving,
 		})
 	}
 	return s

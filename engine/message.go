@@ -85,6 +85,14 @@ type TimeoutNow struct {
 	Number SendNumber
 }
 
+// Removed tells the receiver that it is no member: it asked for a vote, or answered a leader, and no configuration up
+// to Commit that the sender knows names it. The receiver believes it unless its own configuration is newer.
+type Removed struct {
+	Term        Term
+	Incarnation Incarnation // of the receiver: another life of it may be a member
+	Commit      Position    // the sender knows everything up to here to be committed
+}
+
 func (m *RequestPreVote) MessageTerm() Term         { return m.Term }
 func (m *RequestPreVoteResponse) MessageTerm() Term { return m.Term }
 func (m *RequestVote) MessageTerm() Term            { return m.Term }
@@ -94,6 +102,7 @@ func (m *AppendEntriesResponse) MessageTerm() Term  { return m.Term }
 func (m *Heartbeat) MessageTerm() Term              { return m.Term }
 func (m *HeartbeatResponse) MessageTerm() Term      { return m.Term }
 func (m *TimeoutNow) MessageTerm() Term             { return m.Term }
+func (m *Removed) MessageTerm() Term                { return m.Term }
 
 func (*RequestPreVote) message()         {}
 func (*RequestPreVoteResponse) message() {}
@@ -104,3 +113,4 @@ func (*AppendEntriesResponse) message()  {}
 func (*Heartbeat) message()              {}
 func (*HeartbeatResponse) message()      {}
 func (*TimeoutNow) message()             {}
+func (*Removed) message()                {}

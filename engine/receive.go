@@ -6,7 +6,7 @@ func (e *Engine) receive(from Peer, message Message) {
 	if message == nil || from.ID == 0 || from.ID == e.cfg.ID {
 		return
 	}
-	e.meet(from)
+	e.meetMember(from)
 	switch m := message.(type) {
 	case *RequestPreVote:
 		e.recvRequestPreVote(from, m)
@@ -32,6 +32,8 @@ func (e *Engine) receive(from Peer, message Message) {
 		}
 	case *TimeoutNow:
 		e.recvTimeoutNow(from, m)
+	case *Removed:
+		e.recvRemoved(from, m)
 	}
 }
 

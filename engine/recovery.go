@@ -23,6 +23,7 @@ func (e *Engine) recover(r Recovered) error {
 	}
 	e.disk.durable = e.log.lastIndex()
 	e.commit, e.handed, e.applied = r.Commit, r.Base.Index, r.Base.Index
+	e.configurationsCommitted(r.Base.Index)
 	return nil
 }
 

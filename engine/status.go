@@ -13,6 +13,7 @@ type Status struct {
 	Applied    Index
 	Base       Position // the log begins right after it
 	Membership Membership
+	Removed    bool             // this node knows that it was a member and is none any more
 	Followers  []FollowerStatus // of a leader, ascending by id; else empty
 }
 
@@ -23,6 +24,7 @@ type FollowerStatus struct {
 	Match     Index // known to be durable there
 	Next      Index // the next entry to send
 	State     string
+	IsLeaving bool // its removal is not committed yet; it counts nowhere
 }
 
 // Metrics counts what the engine did since it was built. Counters only rise.

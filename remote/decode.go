@@ -44,7 +44,7 @@ func openEnvelope(body []byte) (number protowire.Number, payload []byte, err err
 			return 0, nil, err
 		}
 		body = body[size:]
-		if field.wire != protowire.BytesType || field.number > numLast {
+		if field.wire != protowire.BytesType || !known(field.number) {
 			continue
 		}
 		if number != 0 {
@@ -103,6 +103,8 @@ func unflatten(number protowire.Number, v *fields) engine.Message {
 		return &engine.RequestVote{Term: term, Last: position(v[1], v[2]), Transfer: v[3] != 0}
 	case numRequestVoteResponse:
 		return &engine.RequestVoteResponse{Term: term, Granted: v[1] != 0, Candidate: engine.Incarnation(v[2])}
+	case numRemoved:
+		return &engine.Removed{Term: term, Incarnation: engine.Incarnation(v[1]), Commit: position(v[2], v[3])}
 	default:
 		return &engine.TimeoutNow{Term: term, Number: engine.SendNumber(v[1])}
 	}

@@ -23,8 +23,13 @@ const (
 	numRequestVote            protowire.Number = 7
 	numRequestVoteResponse    protowire.Number = 8
 	numTimeoutNow             protowire.Number = 9
-	numLast                                    = numTimeoutNow
+	numRemoved                protowire.Number = 48
 )
+
+// known reports whether this build knows the message with the number.
+func known(number protowire.Number) bool {
+	return number >= numAppendEntries && number <= numTimeoutNow || number == numRemoved
+}
 
 // numEntries is the field of raftpb.AppendEntries behind its varints.
 const numEntries protowire.Number = 6
@@ -64,6 +69,8 @@ func flatten(message engine.Message) (protowire.Number, fields) {
 		return numRequestVoteResponse, fields{uint64(m.Term), bit(m.Granted), uint64(m.Candidate)}
 	case *engine.TimeoutNow:
 		return numTimeoutNow, fields{uint64(m.Term), uint64(m.Number)}
+	case *engine.Removed:
+		return numRemoved, fields{uint64(m.Term), uint64(m.Incarnation), uint64(m.Commit.Term), uint64(m.Commit.Index)}
 	}
 	panic(fmt.Sprintf("remote: message type %T has no place in raft.proto", message))
 }
@@ -84,8 +91,8 @@ func appendEnvelope(b []byte, message engine.Message) []byte {
 
 // envelopeSize returns the length of what appendEnvelope appends.
 func envelopeSize(message engine.Message) int {
-	_, varints := flatten(message)
-	return 1 + protowire.SizeBytes(payloadSize(message, &varints))
+	number, varints := flatten(message)
+	return protowire.SizeTag(number) + protowire.SizeBytes(payloadSize(message, &varints))
 }
 
 func payloadSize(message engine.Message, varints *fields) int {

@@ -30,6 +30,7 @@ func fuzzSeeds() [][]byte {
 		&engine.RequestVote{Term: 7, Last: at(6, 40), Transfer: true},
 		&engine.RequestVoteResponse{Term: 7, Granted: true, Candidate: 1 << 63},
 		&engine.TimeoutNow{Term: 7, Number: 14},
+		&engine.Removed{Term: 7, Incarnation: 1 << 63, Commit: at(6, 40)},
 	} {
 		bodies = append(bodies, appendEnvelope(nil, m))
 	}

@@ -55,6 +55,11 @@ func TestTheGatewayRefusesWhatNoEngineSays(t *testing.T) {
 		"rejected with a match":               &engine.AppendEntriesResponse{Term: 5, Match: 9},
 		"conflict of a later term":            &engine.AppendEntriesResponse{Term: 5, Conflict: at(6, 9)},
 		"conflict term without index":         &engine.AppendEntriesResponse{Term: 5, Conflict: at(4, 0)},
+		"removal of no incarnation":           &engine.Removed{Term: 5, Commit: at(4, 9)},
+		"removal as of nowhere":               &engine.Removed{Term: 5, Incarnation: 1},
+		"removal as of a later term":          &engine.Removed{Term: 5, Incarnation: 1, Commit: at(6, 9)},
+		"removal as of an index without term": &engine.Removed{Term: 5, Incarnation: 1, Commit: at(0, 9)},
+		"removal's index overflows":           &engine.Removed{Term: 5, Incarnation: 1, Commit: at(4, beyond)},
 		"conflict index overflows":            &engine.AppendEntriesResponse{Term: 5, Conflict: at(0, beyond)},
 	} {
 		require.ErrorIs(t, validate(message), ErrMalformed, name)

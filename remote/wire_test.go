@@ -75,7 +75,7 @@ func drawEntries(t *rapid.T, prev engine.Position, most engine.Term) []engine.En
 // drawMessage draws a message that an engine might send.
 func drawMessage(t *rapid.T) engine.Message {
 	term := drawTerm(t, 1, maxPosition)
-	switch rapid.IntRange(1, int(numLast)).Draw(t, "type") {
+	switch rapid.IntRange(1, 10).Draw(t, "type") {
 	case 1:
 		prev := drawPosition(t, term)
 		return &engine.AppendEntries{
@@ -98,8 +98,13 @@ func drawMessage(t *rapid.T) engine.Message {
 		return &engine.RequestVote{Term: term, Last: drawPosition(t, term-1), Transfer: rapid.Bool().Draw(t, "transfer")}
 	case 8:
 		return &engine.RequestVoteResponse{Term: term, Granted: rapid.Bool().Draw(t, "granted"), Candidate: engine.Incarnation(rapid.Uint64().Draw(t, "candidate"))}
+	case 9:
+		return &engine.TimeoutNow{Term: term, Number: drawSendNumber(t)}
 	}
-	return &engine.TimeoutNow{Term: term, Number: drawSendNumber(t)}
+	return &engine.Removed{
+		Term: term, Incarnation: engine.Incarnation(max(1, rapid.Uint64().Draw(t, "incarnation"))),
+		Commit: engine.Position{Term: drawTerm(t, 1, term), Index: max(1, drawIndex(t))},
+	}
 }
 
 // generated returns the message as the generated code knows it.
@@ -148,6 +153,10 @@ func generated(message engine.Message) *raftpb.Envelope {
 	case *engine.TimeoutNow:
 		return &raftpb.Envelope{Message: &raftpb.Envelope_TimeoutNow{TimeoutNow: &raftpb.TimeoutNow{
 			Term: uint64(m.Term), Number: uint64(m.Number),
+		}}}
+	case *engine.Removed:
+		return &raftpb.Envelope{Message: &raftpb.Envelope_Removed{Removed: &raftpb.Removed{
+			Term: uint64(m.Term), Incarnation: uint64(m.Incarnation), CommitTerm: uint64(m.Commit.Term), CommitIndex: uint64(m.Commit.Index),
 		}}}
 	}
 	panic("a message type without a generated form")

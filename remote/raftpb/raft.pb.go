@@ -415,6 +415,7 @@ type Envelope struct {
 	//	*Envelope_RequestVote
 	//	*Envelope_RequestVoteResponse
 	//	*Envelope_TimeoutNow
+	//	*Envelope_Removed
 	Message       isEnvelope_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -538,6 +539,15 @@ func (x *Envelope) GetTimeoutNow() *TimeoutNow {
 	return nil
 }
 
+func (x *Envelope) GetRemoved() *Removed {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_Removed); ok {
+			return x.Removed
+		}
+	}
+	return nil
+}
+
 type isEnvelope_Message interface {
 	isEnvelope_Message()
 }
@@ -578,6 +588,10 @@ type Envelope_TimeoutNow struct {
 	TimeoutNow *TimeoutNow `protobuf:"bytes,9,opt,name=timeout_now,json=timeoutNow,proto3,oneof"`
 }
 
+type Envelope_Removed struct {
+	Removed *Removed `protobuf:"bytes,48,opt,name=removed,proto3,oneof"`
+}
+
 func (*Envelope_AppendEntries) isEnvelope_Message() {}
 
 func (*Envelope_AppendEntriesResponse) isEnvelope_Message() {}
@@ -595,6 +609,8 @@ func (*Envelope_RequestVote) isEnvelope_Message() {}
 func (*Envelope_RequestVoteResponse) isEnvelope_Message() {}
 
 func (*Envelope_TimeoutNow) isEnvelope_Message() {}
+
+func (*Envelope_Removed) isEnvelope_Message() {}
 
 // Entry is one slot of the log.
 type Entry struct {
@@ -1260,6 +1276,76 @@ func (x *TimeoutNow) GetNumber() uint64 {
 	return 0
 }
 
+// Removed: the receiver is no member as of the position commit_term/commit_index, which is not zero.
+type Removed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Term  uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	// The incarnation of the node that is told so.
+	Incarnation   uint64 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	CommitTerm    uint64 `protobuf:"varint,3,opt,name=commit_term,json=commitTerm,proto3" json:"commit_term,omitempty"`
+	CommitIndex   uint64 `protobuf:"varint,4,opt,name=commit_index,json=commitIndex,proto3" json:"commit_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Removed) Reset() {
+	*x = Removed{}
+	mi := &file_remote_raftpb_raft_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Removed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Removed) ProtoMessage() {}
+
+func (x *Removed) ProtoReflect() protoreflect.Message {
+	mi := &file_remote_raftpb_raft_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Removed.ProtoReflect.Descriptor instead.
+func (*Removed) Descriptor() ([]byte, []int) {
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Removed) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *Removed) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+func (x *Removed) GetCommitTerm() uint64 {
+	if x != nil {
+		return x.CommitTerm
+	}
+	return 0
+}
+
+func (x *Removed) GetCommitIndex() uint64 {
+	if x != nil {
+		return x.CommitIndex
+	}
+	return 0
+}
+
 var File_remote_raftpb_raft_proto protoreflect.FileDescriptor
 
 const file_remote_raftpb_raft_proto_rawDesc = "" +
@@ -1281,7 +1367,7 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\x06answer\"R\n" +
 	"\aRefusal\x123\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1b.yggr.raft.v1.RefusalReasonR\x06reason\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\xc8\x05\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xfb\x05\n" +
 	"\bEnvelope\x12D\n" +
 	"\x0eappend_entries\x18\x01 \x01(\v2\x1b.yggr.raft.v1.AppendEntriesH\x00R\rappendEntries\x12]\n" +
 	"\x17append_entries_response\x18\x02 \x01(\v2#.yggr.raft.v1.AppendEntriesResponseH\x00R\x15appendEntriesResponse\x127\n" +
@@ -1292,7 +1378,8 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\frequest_vote\x18\a \x01(\v2\x19.yggr.raft.v1.RequestVoteH\x00R\vrequestVote\x12W\n" +
 	"\x15request_vote_response\x18\b \x01(\v2!.yggr.raft.v1.RequestVoteResponseH\x00R\x13requestVoteResponse\x12;\n" +
 	"\vtimeout_now\x18\t \x01(\v2\x18.yggr.raft.v1.TimeoutNowH\x00R\n" +
-	"timeoutNowB\t\n" +
+	"timeoutNow\x121\n" +
+	"\aremoved\x180 \x01(\v2\x15.yggr.raft.v1.RemovedH\x00R\aremovedB\t\n" +
 	"\amessage\"r\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
@@ -1344,7 +1431,13 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\n" +
 	"TimeoutNow\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x16\n" +
-	"\x06number\x18\x02 \x01(\x04R\x06number*\xd4\x01\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\"\x83\x01\n" +
+	"\aRemoved\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\x12 \n" +
+	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x1f\n" +
+	"\vcommit_term\x18\x03 \x01(\x04R\n" +
+	"commitTerm\x12!\n" +
+	"\fcommit_index\x18\x04 \x01(\x04R\vcommitIndex*\xd4\x01\n" +
 	"\rRefusalReason\x12\x1e\n" +
 	"\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cREFUSAL_REASON_INVALID_HELLO\x10\x01\x12 \n" +
@@ -1371,7 +1464,7 @@ func file_remote_raftpb_raft_proto_rawDescGZIP() []byte {
 }
 
 var file_remote_raftpb_raft_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_remote_raftpb_raft_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_remote_raftpb_raft_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_remote_raftpb_raft_proto_goTypes = []any{
 	(RefusalReason)(0),             // 0: yggr.raft.v1.RefusalReason
 	(EntryKind)(0),                 // 1: yggr.raft.v1.EntryKind
@@ -1389,6 +1482,7 @@ var file_remote_raftpb_raft_proto_goTypes = []any{
 	(*RequestVote)(nil),            // 13: yggr.raft.v1.RequestVote
 	(*RequestVoteResponse)(nil),    // 14: yggr.raft.v1.RequestVoteResponse
 	(*TimeoutNow)(nil),             // 15: yggr.raft.v1.TimeoutNow
+	(*Removed)(nil),                // 16: yggr.raft.v1.Removed
 }
 var file_remote_raftpb_raft_proto_depIdxs = []int32{
 	2,  // 0: yggr.raft.v1.HelloAnswer.welcome:type_name -> yggr.raft.v1.Hello
@@ -1403,13 +1497,14 @@ var file_remote_raftpb_raft_proto_depIdxs = []int32{
 	13, // 9: yggr.raft.v1.Envelope.request_vote:type_name -> yggr.raft.v1.RequestVote
 	14, // 10: yggr.raft.v1.Envelope.request_vote_response:type_name -> yggr.raft.v1.RequestVoteResponse
 	15, // 11: yggr.raft.v1.Envelope.timeout_now:type_name -> yggr.raft.v1.TimeoutNow
-	1,  // 12: yggr.raft.v1.Entry.kind:type_name -> yggr.raft.v1.EntryKind
-	6,  // 13: yggr.raft.v1.AppendEntries.entries:type_name -> yggr.raft.v1.Entry
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	16, // 12: yggr.raft.v1.Envelope.removed:type_name -> yggr.raft.v1.Removed
+	1,  // 13: yggr.raft.v1.Entry.kind:type_name -> yggr.raft.v1.EntryKind
+	6,  // 14: yggr.raft.v1.AppendEntries.entries:type_name -> yggr.raft.v1.Entry
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_remote_raftpb_raft_proto_init() }
@@ -1431,6 +1526,7 @@ func file_remote_raftpb_raft_proto_init() {
 		(*Envelope_RequestVote)(nil),
 		(*Envelope_RequestVoteResponse)(nil),
 		(*Envelope_TimeoutNow)(nil),
+		(*Envelope_Removed)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1438,7 +1534,7 @@ func file_remote_raftpb_raft_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_remote_raftpb_raft_proto_rawDesc), len(file_remote_raftpb_raft_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

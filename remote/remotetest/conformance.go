@@ -141,6 +141,7 @@ func Messages() []engine.Message {
 		&engine.Heartbeat{Term: 7, Number: 13, Commit: 41},
 		&engine.HeartbeatResponse{Term: 7, Number: 13},
 		&engine.TimeoutNow{Term: 7, Number: 14},
+		&engine.Removed{Term: 7, Incarnation: 1 << 63, Commit: last},
 	}
 }
 
