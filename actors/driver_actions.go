@@ -37,6 +37,8 @@ func (d *driver) perform(ctx actor.Context, actions []engine.Action) {
 		case *engine.PeerLostData:
 			d.core.log.Error("peer lost data that it had acknowledged; it does not count until it is removed and added anew",
 				"peer", action.Peer.String(), "acknowledged", uint64(action.Match), "claims", action.Claimed.String())
+		case *engine.ConfigChangeAccepted, *engine.ConfigChangeRejected, *engine.TransferDone, *engine.TransferFailed:
+			// Nobody here asks for changes and transfers yet.
 		case *engine.Fatal:
 			d.fail(ctx, "engine", action.Err)
 			return

@@ -65,8 +65,7 @@ func (e *Engine) yieldToHealthyDisk() {
 		e.tracef("%v steps down at term %d: its disk has not answered for an election timeout", e.cfg.ID, e.state.Term)
 	}
 	if p := e.caughtUp(); p != nil {
-		e.timeoutNowSent = true
-		e.sendNow(p.ID, &TimeoutNow{Term: e.state.Term, Number: e.nextNumber()})
+		e.sendTimeoutNow(p)
 	}
 	e.metrics.DiskStallStepdowns++
 	e.becomeFollower(0)

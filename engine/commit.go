@@ -18,7 +18,10 @@ func (e *Engine) advanceCommit() {
 	}
 	e.commitUpTo(index, e.cfg.ID)
 	e.commitMoved = true
-	if e.bindFounders() {
+	if e.change != 0 && e.change <= e.commit {
+		e.changeCommitted()
+	}
+	if e.role == Leader && e.bindFounders() {
 		e.replicate()
 	}
 }
@@ -48,10 +51,14 @@ func (e *Engine) commitUpTo(index Index, by NodeID) {
 	if index <= e.commit {
 		return
 	}
-	e.metrics.EntriesCommitted += uint64(index - e.commit)
+	before := e.commit
+	e.metrics.EntriesCommitted += uint64(index - before)
 	e.commit = index
 	if e.tracing {
 		e.tracef("%v commits up to %v, by %v", e.cfg.ID, e.log.position(index), by)
+	}
+	if e.log.newestConfiguration() > before {
+		e.configurationsCommitted(before)
 	}
 }
 

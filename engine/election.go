@@ -20,6 +20,9 @@ type vote struct {
 
 // tick moves the timers by one.
 func (e *Engine) tick() {
+	if e.transfer.target != 0 {
+		e.transferTick()
+	}
 	if e.role == Leader {
 		e.leadOn()
 		return
@@ -84,7 +87,7 @@ func (e *Engine) sticky() bool {
 // mayCampaign reports whether a configuration makes this node a voter: the newest one, or the one before it
 // while the newest is not known to be committed, since the cluster may still be run by that.
 func (e *Engine) mayCampaign() bool {
-	if e.state.Term == ^Term(0) {
+	if e.state.Term == ^Term(0) || e.removed() {
 		return false
 	}
 	newest := e.log.configuration()
@@ -105,11 +108,16 @@ func (e *Engine) isVoterIn(c configurationAt) bool {
 }
 
 // newborn reports whether the log holds the founders' entry and nothing else.
-func (e *Engine) newborn() bool { return e.log.last() == Position{Term: 1, Index: 1} }
+func (e *Engine) newborn() bool { return e.log.last() == founded }
+
+// founded is where the log of a founder ends that has heard of no leader.
+var founded = Position{Term: 1, Index: 1}
 
 func (e *Engine) whyNotCampaign() string {
 	m, found := e.Membership().Lookup(e.cfg.ID)
 	switch {
+	case e.removed():
+		return "it was removed"
 	case !found:
 		return "it is no member"
 	case m.Role != Voter:
@@ -122,23 +130,13 @@ func (e *Engine) whyNotCampaign() string {
 	return "the last term is reached"
 }
 
-// mayGrant reports whether this node votes at all: one with an empty configuration never does, nor one that the
-// configuration does not name in this incarnation. It may think itself a learner, as it may have missed its
-// promotion.
-//
-// Deviation: a founder that is not bound grants like any other. Whether that counts is decided where it is
-// counted (see votesFor), because only the candidate knows whether its log binds this founder.
-func (e *Engine) mayGrant() bool {
-	newest := e.log.configuration()
-	m, found := newest.Membership.Lookup(e.cfg.ID)
-	if found && (m.Incarnation == e.cfg.Incarnation || m.Incarnation == 0) {
-		return true
-	}
-	if newest.index <= e.commit {
-		return false
-	}
-	m, found = e.log.previousConfiguration().Membership.Lookup(e.cfg.ID)
-	return found && m.Incarnation == e.cfg.Incarnation
+// mayGrant reports whether this node votes for a candidate whose log ends at last. Whether that counts is decided where
+// it is counted (see votesFor), because only the candidate knows whether its configuration names this incarnation: a
+// new voter may not have the entry that names it, and the last promise that it can keep may be the vote that is needed
+// (dissertation §4.1). A candidate whose log is only the founders' entry counts whoever comes under a founder's id, so
+// it gets no vote of a node that its own configuration does not name: that may be a founder that lost its disk.
+func (e *Engine) mayGrant(last Position) bool {
+	return last != founded || e.Membership().names(e.self())
 }
 
 // startBallot forgets the votes of an earlier campaign.

@@ -45,16 +45,19 @@ type Engine struct {
 	echoes      []SendNumber // scratch for read rounds
 	lease       lease
 
+	change         Index // of the newest configuration that changes members and is not committed; zero when there is none
+	transfer       leadershipTransfer
+	timeoutNowSent bool // in this term: somebody may be elected while others still hear us
+
 	// Of snapshots.
 	snapshot      SnapshotMeta // the newest of this node, as far as its switch was asked for; see log.base
 	sinceSnapshot int          // bytes of log that were applied since
 	hints         hints
 	incoming      incomingSnapshot // of a follower; its transfer is zero when there is none
 
-	timeoutNowSent bool // in this term: somebody may be elected while others still hear us
-
-	met      map[NodeID]Incarnation // of founders that the active configuration leaves unbound
-	promises map[NodeID]promise     // of peers that we shook hands with; see lease.go
+	met         acquaintances
+	promises    map[NodeID]promise // of peers that we shook hands with; see lease.go
+	removedAsOf Position           // up to here no committed configuration names us; zero when that was never heard
 
 	metrics Metrics
 	tracing bool
@@ -69,7 +72,7 @@ func New(cfg Config, recovered Recovered) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, now: recovered.Now, round: SendNumber(recovered.Now),
-		tracing: cfg.Tracer != nil, met: make(map[NodeID]Incarnation), promises: make(map[NodeID]promise),
+		tracing: cfg.Tracer != nil, promises: make(map[NodeID]promise),
 	}
 	if err := e.recover(recovered); err != nil {
 		return nil, err
@@ -106,6 +109,10 @@ func (e *Engine) Step(event Event) []Action {
 		e.propose(ev.ID, ev.Commands...)
 	case *ProposeRead:
 		e.proposeRead(ev)
+	case *ProposeConfigChange:
+		e.proposeChange(ev.ID, ev.Change)
+	case *TransferLeadership:
+		e.transferLeadership(ev.ID, ev.Target)
 	case *Persisted:
 		e.persisted(ev.Seq)
 	case *Applied:
@@ -153,11 +160,11 @@ func (e *Engine) Status() Status {
 	s := Status{
 		ID: e.cfg.ID, Role: e.role, Term: e.state.Term, Vote: e.state.Vote, Leader: e.leader,
 		Last: e.log.last(), Durable: e.disk.durable, Commit: e.commit, Applied: e.applied,
-		Base: e.log.base, Snapshot: e.snapshot.Position, Membership: e.Membership(),
+		Base: e.log.base, Snapshot: e.snapshot.Position, Membership: e.Membership(), Removed: e.removed(),
 	}
 	for _, p := range e.followers {
 		s.Followers = append(s.Followers, FollowerStatus{
-			ID: p.ID, IsLearner: p.Role == Learner, Match: p.match, Next: p.next, State: p.state.String(),
+			ID: p.ID, IsLearner: p.Role == Learner, Match: p.match, Next: p.next, State: p.state.String(), IsLeaving: p.leaving,
 		})
 	}
 	return s

@@ -12,40 +12,47 @@ import "slices"
 // right there. Bindings do not wait for each other, nor for the term's first commit: every quorum stays the
 // same, and a founder that nobody may count yet could be the one that the commit waits for.
 
-// meet notes the incarnation of a founder that is not bound. A leader binds it.
+// meet notes which incarnation of a node is alive. A leader binds it if the node is a member that is not bound.
 func (e *Engine) meet(from Peer) {
+	if from.ID == e.cfg.ID || from.ID == 0 || from.Incarnation == 0 {
+		return
+	}
+	e.met.note(from)
+	e.bindMet(from.ID)
+}
+
+// meetMember is meet for the sender of any message: handshakes tell of others soon enough, and messages have no time to
+// lose.
+func (e *Engine) meetMember(from Peer) {
 	if !e.log.unbound {
 		return
 	}
-	m, found := e.Membership().Lookup(from.ID)
-	if !found || m.Incarnation != 0 || from.Incarnation == 0 || from.ID == e.cfg.ID {
-		return
+	if m, found := e.Membership().Lookup(from.ID); found && m.Incarnation == 0 {
+		e.meet(from)
 	}
-	e.met[from.ID] = from.Incarnation
-	if e.role == Leader && e.bindFounders() {
+}
+
+func (e *Engine) bindMet(id NodeID) {
+	m, found := e.Membership().Lookup(id)
+	if found && m.Incarnation == 0 && e.role == Leader && e.bindFounders() {
 		e.replicate()
 	}
 }
 
-// bindFounders appends one entry that binds every founder met so far, the leader included, and reports whether
+// bindFounders appends one entry that binds every unbound member met so far, the leader included, and reports whether
 // there was any to bind. It waits while a change of who votes is not committed, because that change decides alone which
-// configuration may follow it (dissertation §4.1).
+// configuration may follow it (dissertation §4.1), and while leadership is handed over.
 func (e *Engine) bindFounders() bool {
-	if !e.log.unbound || !e.hasUnboundMet() || e.changeInFlight() {
+	if !e.log.unbound || !e.hasUnboundMet() || e.transfer.target != 0 || e.changeInFlight(ChangeKind.changesVoters) {
 		return false
 	}
-	newest := e.log.configuration()
-	bound := Membership{Members: slices.Clone(newest.Membership.Members)}
+	bound := Membership{Members: slices.Clone(e.log.members())}
 	for i := range bound.Members {
 		if m := &bound.Members[i]; m.Incarnation == 0 {
 			m.Incarnation = e.metIncarnation(m.ID)
 		}
 	}
-	clear(e.met)
-	c := Configuration{Change: ChangeBind, Membership: bound}
-	at := configurationAt{index: e.log.lastIndex() + 1, Configuration: c}
-	e.appendOwn(Entry{Kind: EntryConfiguration, Data: c.Encode()}, at)
-	e.trackFollowers()
+	e.appendConfiguration(Configuration{Change: ChangeBind, Membership: bound})
 	return true
 }
 
@@ -60,16 +67,31 @@ func (e *Engine) metIncarnation(id NodeID) Incarnation {
 	if id == e.cfg.ID {
 		return e.cfg.Incarnation
 	}
-	return e.met[id]
+	return e.met.incarnation(id)
 }
 
-// changeInFlight reports whether a configuration that changes who votes is in the log and not known to be
-// committed.
-func (e *Engine) changeInFlight() bool {
-	for i := len(e.log.configurations) - 1; i >= 0 && e.log.configurations[i].index > e.commit; i-- {
-		if c := e.log.configurations[i].Change; c != ChangeFounders && c != ChangeBind {
-			return true
+// acquaintances remembers which incarnation of a node was met last, of the most recent ones.
+type acquaintances struct {
+	peers []Peer // the node met last is the last
+}
+
+// maxAcquaintances bounds what strangers can make a node remember. It leaves room for every member.
+const maxAcquaintances = 2 * MaxMembers
+
+func (a *acquaintances) note(peer Peer) {
+	a.peers = slices.DeleteFunc(a.peers, func(p Peer) bool { return p.ID == peer.ID })
+	if len(a.peers) == maxAcquaintances {
+		a.peers = slices.Delete(a.peers, 0, 1)
+	}
+	a.peers = append(a.peers, peer)
+}
+
+// incarnation returns the incarnation that a node was last met in; zero when it was not.
+func (a *acquaintances) incarnation(id NodeID) Incarnation {
+	for _, p := range a.peers {
+		if p.ID == id {
+			return p.Incarnation
 		}
 	}
-	return false
+	return 0
 }

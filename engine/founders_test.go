@@ -83,7 +83,7 @@ func TestBindingWaitsForAChangeOfVoters(t *testing.T) {
 	a.sync()
 	a.accept(2, 3)
 	change := a.log.configuration().Configuration
-	change.Change, change.Target = ChangeUpdateAddress, 2
+	change.Change, change.Target = ChangeDemote, 2
 	a.appendOwn(Entry{Kind: EntryConfiguration, Data: change.Encode()}, configurationAt{index: 4, Configuration: change})
 	a.writes = a.disk.issued
 	a.step(&PeerSeen{From: peer(3)})
@@ -135,23 +135,23 @@ func TestWhoMayCampaignAndVote(t *testing.T) {
 		commit          Index
 		campaign, grant bool
 	}{
-		{"a joiner knows nothing", nil, 0, false, false},
+		{"a joiner knows nothing", nil, 0, false, true},
 		{"voter", []Entry{entry(1, config(101, Voter))}, 0, true, true},
 		{"learner", []Entry{entry(1, config(101, Learner))}, 0, false, true},
 		{"founder at 1/1", []Entry{entry(1, config(0, Voter))}, 0, true, true},
 		{"founder with more that was never bound", []Entry{entry(1, config(0, Voter)), entry(2, config(0, Voter))}, 0, false, true},
-		{"another incarnation", []Entry{entry(1, config(999, Voter))}, 0, false, false},
+		{"another incarnation", []Entry{entry(1, config(999, Voter))}, 0, false, true},
 		{"removed, not committed", []Entry{entry(1, config(101, Voter)), entry(2, gone)}, 1, true, true},
-		{"removed, committed", []Entry{entry(1, config(101, Voter)), entry(2, gone)}, 2, false, false},
+		{"removed, committed", []Entry{entry(1, config(101, Voter)), entry(2, gone)}, 2, false, true},
 		{"demoted, not committed", []Entry{entry(1, config(101, Voter)), entry(2, config(101, Learner))}, 1, true, true},
 		{"demoted, committed", []Entry{entry(1, config(101, Voter)), entry(2, config(101, Learner))}, 2, false, true},
-		{"wiped, its binding to another not committed", []Entry{entry(1, config(0, Voter)), entry(2, config(999, Voter))}, 1, false, false},
+		{"wiped, its binding to another not committed", []Entry{entry(1, config(0, Voter)), entry(2, config(999, Voter))}, 1, false, true},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			a := newAlone(t, aloneOptions{raw: &Recovered{HardState: HardState{Term: 1}, Entries: c.entries, Commit: c.commit}})
 			require.Equal(t, c.campaign, a.mayCampaign())
-			require.Equal(t, c.grant, a.mayGrant())
+			require.Equal(t, c.grant, a.mayGrant(Position{Term: 1, Index: 2}))
 			a.tick(60)
 			require.Equal(t, c.campaign, a.Role() != Follower)
 			if !c.campaign && len(c.entries) > 0 {

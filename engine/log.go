@@ -144,6 +144,14 @@ func (l *log) noteUnbound() {
 	l.unbound = slices.ContainsFunc(l.members(), func(m Member) bool { return m.Incarnation == 0 })
 }
 
+// newestConfiguration returns the index of the newest configuration; zero when there is none.
+func (l *log) newestConfiguration() Index {
+	if n := len(l.configurations); n > 0 {
+		return l.configurations[n-1].index
+	}
+	return 0
+}
+
 // members returns the members of the newest configuration.
 func (l *log) members() []Member {
 	if n := len(l.configurations); n > 0 {

@@ -132,6 +132,14 @@ type SnapshotOfferResponse struct {
 	Match    Index  // held: the follower's commit index; leaves only when that much is durable
 }
 
+// Removed tells the receiver that it is no member: it asked for a vote, or answered a leader, and no configuration up
+// to Commit that the sender knows names it. The receiver believes it unless its own configuration is newer.
+type Removed struct {
+	Term        Term
+	Incarnation Incarnation // of the receiver: another life of it may be a member
+	Commit      Position    // the sender knows everything up to here to be committed
+}
+
 func (m *RequestPreVote) MessageTerm() Term         { return m.Term }
 func (m *RequestPreVoteResponse) MessageTerm() Term { return m.Term }
 func (m *RequestVote) MessageTerm() Term            { return m.Term }
@@ -143,6 +151,7 @@ func (m *HeartbeatResponse) MessageTerm() Term      { return m.Term }
 func (m *TimeoutNow) MessageTerm() Term             { return m.Term }
 func (m *SnapshotOffer) MessageTerm() Term          { return m.Term }
 func (m *SnapshotOfferResponse) MessageTerm() Term  { return m.Term }
+func (m *Removed) MessageTerm() Term                { return m.Term }
 
 func (*RequestPreVote) message()         {}
 func (*RequestPreVoteResponse) message() {}
@@ -155,3 +164,4 @@ func (*HeartbeatResponse) message()      {}
 func (*TimeoutNow) message()             {}
 func (*SnapshotOffer) message()          {}
 func (*SnapshotOfferResponse) message()  {}
+func (*Removed) message()                {}

@@ -1,6 +1,9 @@
 package engine
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // progressState says how a leader talks to one member.
 type progressState uint8
@@ -40,6 +43,8 @@ func (s progressState) String() string {
 type progress struct {
 	Member
 	countsFrom Index // where the log first names this incarnation: what it acknowledges below does not count
+	leaving    bool  // it was removed, which is not committed
+	left       bool  // it was removed: this is no follower any more
 	state      progressState
 	silence    int   // ticks since it last answered
 	match      Index // durable there and equal to our log
@@ -150,13 +155,7 @@ func (p *progress) provesLoss(m *AppendEntriesResponse) bool {
 // follower returns the progress of a member, nil if there is none.
 func (e *Engine) follower(id NodeID) *progress {
 	i, found := slices.BinarySearchFunc(e.followers, id, func(p *progress, id NodeID) int {
-		switch {
-		case p.ID < id:
-			return -1
-		case p.ID > id:
-			return 1
-		}
-		return 0
+		return cmp.Compare(p.ID, id)
 	})
 	if !found {
 		return nil
@@ -164,29 +163,42 @@ func (e *Engine) follower(id NodeID) *progress {
 	return e.followers[i]
 }
 
-// trackFollowers brings the leader's followers in line with the active configuration: those who stay keep
-// their progress, newcomers are probed at the end of the log.
+// trackFollowers brings the leader's followers in line with the active configuration: those who stay keep their
+// progress, newcomers are probed at the end of the log, and who was removed stays until that is committed, so that it
+// hears of it. The leader counts itself if it is a voter.
 func (e *Engine) trackFollowers() {
-	members := e.log.members()
+	members, leaving := e.log.members(), e.leaving()
 	e.counts = false
-	followers := make([]*progress, 0, len(members))
+	followers := make([]*progress, 0, len(members)+len(leaving))
 	for _, m := range members {
 		if m.ID == e.cfg.ID {
 			e.counts = m.Role == Voter
 			continue
 		}
-		p := e.follower(m.ID)
-		if p == nil || p.Incarnation != 0 && p.Incarnation != m.Incarnation {
-			p = &progress{next: e.log.lastIndex() + 1}
-		}
-		if p.Incarnation != m.Incarnation || p.ID == 0 {
-			p.countsFrom = e.log.namedSince(m.ID, m.Incarnation)
-		}
-		p.Member = m
+		followers = append(followers, e.track(m))
+	}
+	for _, m := range leaving {
+		p := e.track(m)
+		p.leaving, p.Role = true, Learner
 		followers = append(followers, p)
 	}
+	slices.SortFunc(followers, func(a, b *progress) int { return cmp.Compare(a.ID, b.ID) })
 	e.endTransfers(e.followers, func(p *progress) bool { return slices.Contains(followers, p) })
 	e.followers = followers
+}
+
+// track returns what is known of a member, which is nothing if it is new or came back with an empty disk: what was
+// acknowledged before it was removed and added again does not count.
+func (e *Engine) track(m Member) *progress {
+	p := e.follower(m.ID)
+	if p == nil || p.Incarnation != 0 && p.Incarnation != m.Incarnation {
+		p = &progress{next: e.log.lastIndex() + 1}
+	}
+	if p.Incarnation != m.Incarnation || p.ID == 0 {
+		p.countsFrom = e.log.namedSince(m.ID, m.Incarnation)
+	}
+	p.Member = m
+	return p
 }
 
 // namedSince returns the index of the configuration that first named this incarnation of the member, of the

@@ -55,7 +55,7 @@ func (e *Engine) whyNotPropose(commands [][]byte) RejectReason {
 			return RejectTooLarge
 		}
 	}
-	if e.unapplied+e.batch.bytes > e.cfg.MaxUnappliedBytes {
+	if e.transfer.target != 0 || e.unapplied+e.batch.bytes > e.cfg.MaxUnappliedBytes {
 		return RejectBusy
 	}
 	return 0

@@ -86,7 +86,7 @@ func TestWhoseAnswersConfirmNoRead(t *testing.T) {
 			a := leadingWith(t, 3, 2, nil)
 			a.read(7)
 			for _, p := range from {
-				require.Empty(t, a.echoes(p, a.sendNumber))
+				require.Empty(t, pick[*ReadReady](a.echoes(p, a.sendNumber)))
 			}
 			require.Len(t, pick[*ReadReady](a.echoes(peer(3), a.sendNumber)), 1)
 		})

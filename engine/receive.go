@@ -6,7 +6,7 @@ func (e *Engine) receive(from Peer, message Message) {
 	if message == nil || from.ID == 0 || from.ID == e.cfg.ID {
 		return
 	}
-	e.meet(from)
+	e.meetMember(from)
 	switch m := message.(type) {
 	case *RequestPreVote:
 		e.recvRequestPreVote(from, m)
@@ -38,6 +38,8 @@ func (e *Engine) receive(from Peer, message Message) {
 		if e.currentAnswer(m.Term) && m.Number != 0 {
 			e.recvSnapshotOfferResponse(from, m)
 		}
+	case *Removed:
+		e.recvRemoved(from, m)
 	}
 }
 

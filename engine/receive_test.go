@@ -25,14 +25,20 @@ func TestStrangersAreHeard(t *testing.T) {
 	require.Equal(t, []NodeID{1, 2, 3}, joiner.Membership().Voters())
 }
 
-func TestJoinerNeitherCampaignsNorVotes(t *testing.T) {
+func TestJoinerDoesNotCampaign(t *testing.T) {
 	joiner := newAlone(t, aloneOptions{raw: &Recovered{}})
 	joiner.tick(100)
 	require.Equal(t, Follower, joiner.Role())
 	require.Zero(t, joiner.Term())
-	require.Empty(t, joiner.receive(2, &RequestPreVote{Term: 3, Last: Position{Term: 2, Index: 9}}), "it has no term to answer with")
-	require.False(t, one[*RequestVoteResponse](t, joiner.receive(2, &RequestVote{Term: 3, Last: Position{Term: 2, Index: 9}}), 2).Granted)
-	require.False(t, one[*RequestPreVoteResponse](t, joiner.receive(2, &RequestPreVote{Term: 4, Last: Position{Term: 2, Index: 9}}), 2).Granted)
+	newborn, grown := Position{Term: 1, Index: 1}, Position{Term: 2, Index: 9}
+	require.Empty(t, joiner.receive(2, &RequestPreVote{Term: 3, Last: newborn}), "it has no term to refuse with")
+	require.False(t, one[*RequestVoteResponse](t, joiner.receive(2, &RequestVote{Term: 3, Last: newborn}), 2).Granted)
+	require.False(t, one[*RequestPreVoteResponse](t, joiner.receive(2, &RequestPreVote{Term: 4, Last: newborn}), 2).Granted)
+
+	// It may be a voter already and not have the entry that says so. Whether its vote counts the candidate knows.
+	require.True(t, one[*RequestPreVoteResponse](t, joiner.receive(2, &RequestPreVote{Term: 4, Last: grown}), 2).Granted)
+	joiner.tick(10)
+	require.True(t, one[*RequestVoteResponse](t, joiner.receive(2, &RequestVote{Term: 4, Last: grown}), 2).Granted)
 }
 
 func TestContradictingACommittedEntryStopsTheNode(t *testing.T) {

@@ -25,6 +25,7 @@ func (e *Engine) recover(r Recovered) error {
 	e.disk.durable = e.log.lastIndex()
 	e.commit, e.handed, e.applied = max(r.Commit, applied), applied, applied
 	e.resetHints()
+	e.configurationsCommitted(e.log.base.Index)
 	return nil
 }
 

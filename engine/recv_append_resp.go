@@ -4,6 +4,7 @@ package engine
 func (e *Engine) recvAppendEntriesResponse(from Peer, m *AppendEntriesResponse) {
 	p := e.follower(from.ID)
 	if e.role != Leader || p == nil {
+		e.answeredByStranger(from)
 		return
 	}
 	if p.is(from.Incarnation) {
@@ -46,12 +47,25 @@ func (e *Engine) appendAccepted(p *progress, m *AppendEntriesResponse) {
 		}
 	}
 	e.advanceCommit()
+	if e.role != Leader || p.left {
+		return
+	}
 	if p.state == installing && p.match >= e.log.base.Index { // entries that were on their way have caught it up
 		e.resumeReplication(p)
 		return
 	}
 	e.replicateTo(p)
 	e.announceCommitTo(p)
+	if p.ID == e.transfer.target {
+		e.handOver(p)
+	}
+}
+
+// answeredByStranger tells a node that answers a leader and is not its follower that it is no member any more.
+func (e *Engine) answeredByStranger(from Peer) {
+	if e.role == Leader {
+		e.tellIfOutside(from)
+	}
 }
 
 // appendRejected steps back to where the logs may meet. What is stale is told by number: a rejection of a

@@ -35,7 +35,11 @@ func (e *Engine) agreedWithLeader() Index {
 // where that takes longer.
 func (e *Engine) recvHeartbeatResponse(from Peer, m *HeartbeatResponse) {
 	p := e.follower(from.ID)
-	if e.role != Leader || p == nil || !p.is(from.Incarnation) {
+	if e.role != Leader || p == nil {
+		e.answeredByStranger(from)
+		return
+	}
+	if !p.is(from.Incarnation) {
 		return
 	}
 	p.answered()

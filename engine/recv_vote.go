@@ -3,13 +3,16 @@ package engine
 // recvRequestPreVote answers whether we would vote for the sender in the term it proposes (dissertation §9.6).
 // It changes nothing here: no term, no vote, no timer.
 func (e *Engine) recvRequestPreVote(from Peer, m *RequestPreVote) {
-	// A joiner has no term to answer with, and could not grant.
-	if m.Term == 0 || e.state.Term == 0 {
+	if m.Term == 0 {
 		return
 	}
+	e.tellIfOutside(from)
 	reason := e.whyRefuse(from, m.Term, m.Last)
 	if reason == "" && e.sticky() {
 		reason = "it hears a live leader"
+	}
+	if reason != "" && e.state.Term == 0 {
+		return // a joiner has no term to refuse with
 	}
 	answer := &RequestPreVoteResponse{Term: e.state.Term, Round: m.Round}
 	if reason == "" {
@@ -30,6 +33,7 @@ func (e *Engine) recvRequestVote(from Peer, m *RequestVote) {
 	if m.Term == 0 {
 		return
 	}
+	e.tellIfOutside(from)
 	if m.Term >= e.state.Term && e.sticky() && !m.Transfer {
 		if e.tracing {
 			e.tracef("%v ignores the request of %v for a vote at term %d: it hears a live leader", e.cfg.ID, from.ID, m.Term)
@@ -62,7 +66,7 @@ func (e *Engine) whyRefuse(from Peer, term Term, last Position) string {
 		return "its term is over"
 	case term == e.state.Term && e.state.Vote != 0 && e.state.voted() != from:
 		return "the vote is given"
-	case !e.mayGrant():
+	case !e.mayGrant(last):
 		return "no configuration names us"
 	case last.Before(e.log.last()):
 		return "its log is behind"

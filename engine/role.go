@@ -6,6 +6,9 @@ func (e *Engine) becomeFollower(leader NodeID) {
 	if e.tracing && (e.role != Follower || e.leader != leader) {
 		e.traceFollower(leader)
 	}
+	if e.transfer.target != 0 {
+		e.transferFollows(leader)
+	}
 	if e.role != Follower {
 		e.role = Follower
 		e.resetElectionTimer()
@@ -105,9 +108,12 @@ func (e *Engine) tally(o outcome) {
 // becomeLeader takes over. It knows nothing of the others' logs yet, and commits what earlier terms left by
 // committing an entry of its own term (dissertation §3.6.2).
 func (e *Engine) becomeLeader() {
+	if e.transfer.target != 0 {
+		e.failTransfer(TransferAborted)
+	}
 	e.role, e.leader = Leader, e.cfg.ID
-	e.timer.beat, e.sendNumber = 0, 0
-	e.lease, e.timeoutNowSent = lease{}, false
+	e.timer.beat, e.sendNumber, e.timeoutNowSent = 0, 0, false
+	e.lease = lease{}
 	e.metrics.LeaderElectionsWon++
 	if e.tracing {
 		e.tracef("%v becomes leader at term %d with log up to %v", e.cfg.ID, e.state.Term, e.log.last())

@@ -14,6 +14,7 @@ type Status struct {
 	Base       Position // the log begins right after it
 	Snapshot   Position // of the newest snapshot; zero without one
 	Membership Membership
+	Removed    bool             // this node knows that it was a member and is none any more
 	Followers  []FollowerStatus // of a leader, ascending by id; else empty
 }
 
@@ -24,6 +25,7 @@ type FollowerStatus struct {
 	Match     Index // known to be durable there
 	Next      Index // the next entry to send
 	State     string
+	IsLeaving bool // its removal is not committed yet; it counts nowhere
 }
 
 // Metrics counts what the engine did since it was built, and says where it stands. Counters only rise; the five

@@ -142,6 +142,8 @@ func unflatten(number protowire.Number, v *fields) engine.Message {
 		return &engine.SnapshotOfferResponse{
 			Term: term, Number: engine.SendNumber(v[1]), Transfer: engine.TransferID(v[2]), Verdict: verdict(v[3]), Offset: v[4], Match: engine.Index(v[5]),
 		}
+	case numRemoved:
+		return &engine.Removed{Term: term, Incarnation: engine.Incarnation(v[1]), Commit: position(v[2], v[3])}
 	default:
 		return &engine.TimeoutNow{Term: term, Number: engine.SendNumber(v[1])}
 	}

@@ -23,6 +23,7 @@ const (
 	numRequestVote            protowire.Number = 7
 	numRequestVoteResponse    protowire.Number = 8
 	numTimeoutNow             protowire.Number = 9
+	numRemoved                protowire.Number = 10
 	numSnapshotOffer          protowire.Number = 11
 	numSnapshotOfferResponse  protowire.Number = 12
 	numLast                                    = numSnapshotOfferResponse
@@ -80,6 +81,8 @@ func flatten(message engine.Message) (protowire.Number, fields) {
 		return numSnapshotOfferResponse, fields{
 			uint64(m.Term), uint64(m.Number), uint64(m.Transfer), uint64(m.Verdict), m.Offset, uint64(m.Match),
 		}
+	case *engine.Removed:
+		return numRemoved, fields{uint64(m.Term), uint64(m.Incarnation), uint64(m.Commit.Term), uint64(m.Commit.Index)}
 	}
 	panic(fmt.Sprintf("remote: message type %T has no place in raft.proto", message))
 }

@@ -36,6 +36,7 @@ func fuzzSeeds() [][]byte {
 		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 21, Verdict: engine.SnapshotAccepted, Offset: 4096},
 		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 21, Verdict: engine.SnapshotRefused},
 		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 21, Verdict: engine.SnapshotHeld, Match: 40},
+		&engine.Removed{Term: 7, Incarnation: 1 << 63, Commit: at(6, 40)},
 	} {
 		bodies = append(bodies, appendEnvelope(nil, m))
 	}

@@ -28,6 +28,8 @@ func validate(message engine.Message) error {
 		return validateSnapshotOffer(m)
 	case *engine.SnapshotOfferResponse:
 		return validateSnapshotOfferResponse(m)
+	case *engine.Removed:
+		return validateRemoved(m)
 	default:
 	}
 	return nil
@@ -51,6 +53,14 @@ func validatePosition(what string, p engine.Position, limit engine.Term) error {
 // A candidate's log is older than the term it asks for: only a leader appends in its term (dissertation §3.4).
 func validateCandidate(term engine.Term, last engine.Position) error {
 	return validatePosition("last entry", last, term-1)
+}
+
+// What is committed is never nothing, and nobody is told of a life that no directory can have.
+func validateRemoved(m *engine.Removed) error {
+	if m.Incarnation == 0 || m.Commit.Index == 0 {
+		return malformed("notice of removal for incarnation %d as of %v", m.Incarnation, m.Commit)
+	}
+	return validatePosition("commit", m.Commit, m.Term)
 }
 
 func validateAppendEntries(m *engine.AppendEntries) error {

@@ -72,6 +72,11 @@ func TestTheGatewayRefusesWhatNoEngineSays(t *testing.T) {
 		"refused with an offset":              &engine.SnapshotOfferResponse{Term: 5, Transfer: 1, Verdict: engine.SnapshotRefused, Offset: 1},
 		"accepted with a match":               &engine.SnapshotOfferResponse{Term: 5, Transfer: 1, Verdict: engine.SnapshotAccepted, Match: 1},
 		"held beyond all bounds":              &engine.SnapshotOfferResponse{Term: 5, Transfer: 1, Verdict: engine.SnapshotHeld, Match: beyond},
+		"removal of no incarnation":           &engine.Removed{Term: 5, Commit: at(4, 9)},
+		"removal as of nowhere":               &engine.Removed{Term: 5, Incarnation: 1},
+		"removal as of a later term":          &engine.Removed{Term: 5, Incarnation: 1, Commit: at(6, 9)},
+		"removal as of an index without term": &engine.Removed{Term: 5, Incarnation: 1, Commit: at(0, 9)},
+		"removal's index overflows":           &engine.Removed{Term: 5, Incarnation: 1, Commit: at(4, beyond)},
 		"conflict index overflows":            &engine.AppendEntriesResponse{Term: 5, Conflict: at(0, beyond)},
 	} {
 		require.ErrorIs(t, validate(message), ErrMalformed, name)

@@ -77,7 +77,7 @@ func drawEntries(t *rapid.T, prev engine.Position, most engine.Term) []engine.En
 // drawMessage draws a message that an engine might send.
 func drawMessage(t *rapid.T) engine.Message {
 	term := drawTerm(t, 1, maxPosition)
-	switch rapid.IntRange(1, int(numLast)).Draw(t, "type") {
+	switch rapid.IntRange(1, 11).Draw(t, "type") {
 	case 1:
 		prev := drawPosition(t, term)
 		return &engine.AppendEntries{
@@ -100,11 +100,15 @@ func drawMessage(t *rapid.T) engine.Message {
 		return &engine.RequestVote{Term: term, Last: drawPosition(t, term-1), Transfer: rapid.Bool().Draw(t, "transfer")}
 	case 8:
 		return &engine.RequestVoteResponse{Term: term, Granted: rapid.Bool().Draw(t, "granted"), Candidate: engine.Incarnation(rapid.Uint64().Draw(t, "candidate"))}
+	case 9:
+		return &engine.TimeoutNow{Term: term, Number: drawSendNumber(t)}
+	case 10:
+		return drawSnapshotMessage(t, term)
 	}
-	if number := drawSendNumber(t); rapid.Bool().Draw(t, "no snapshot") {
-		return &engine.TimeoutNow{Term: term, Number: number}
+	return &engine.Removed{
+		Term: term, Incarnation: engine.Incarnation(max(1, rapid.Uint64().Draw(t, "incarnation"))),
+		Commit: engine.Position{Term: drawTerm(t, 1, term), Index: max(1, drawIndex(t))},
 	}
-	return drawSnapshotMessage(t, term)
 }
 
 func drawSnapshotMessage(t *rapid.T, term engine.Term) engine.Message {
@@ -188,6 +192,10 @@ func generated(message engine.Message) *raftpb.Envelope {
 		return &raftpb.Envelope{Message: &raftpb.Envelope_SnapshotOfferResponse{SnapshotOfferResponse: &raftpb.SnapshotOfferResponse{
 			Term: uint64(m.Term), Number: uint64(m.Number), Transfer: uint64(m.Transfer),
 			Verdict: raftpb.SnapshotVerdict(m.Verdict), Offset: m.Offset, Match: uint64(m.Match),
+		}}}
+	case *engine.Removed:
+		return &raftpb.Envelope{Message: &raftpb.Envelope_Removed{Removed: &raftpb.Removed{
+			Term: uint64(m.Term), Incarnation: uint64(m.Incarnation), CommitTerm: uint64(m.Commit.Term), CommitIndex: uint64(m.Commit.Index),
 		}}}
 	}
 	panic("a message type without a generated form")

@@ -73,11 +73,14 @@ func (c *Cluster) node(id engine.NodeID) *node {
 	return c.nodes[i]
 }
 
+// Address is where a node can be dialled if nothing else was said.
+func Address(id engine.NodeID) string { return id.String() + ":7000" }
+
 // Found starts the founders of a new cluster, each with an empty disk.
 func (c *Cluster) Found(ids ...engine.NodeID) error {
 	members := make([]engine.Member, len(ids))
 	for i, id := range ids {
-		members[i] = engine.Member{ID: id, Role: engine.Voter, Address: id.String() + ":7000"}
+		members[i] = engine.Member{ID: id, Role: engine.Voter, Address: Address(id)}
 	}
 	founders, err := engine.NewMembership(members...)
 	if err != nil {

@@ -15,40 +15,48 @@ var commands map[string]command
 
 func init() {
 	commands = map[string]command{
-		"new-cluster":   (*Script).newCluster,
-		"join":          (*Script).join,
-		"meet":          (*Script).meet,
-		"tick":          (*Script).tick,
-		"advance":       (*Script).advance,
-		"campaign":      (*Script).campaign,
-		"elect":         (*Script).elect,
-		"propose":       (*Script).propose,
-		"propose-bytes": (*Script).proposeBytes,
-		"write":         (*Script).write,
-		"read":          (*Script).read,
-		"deliver":       (*Script).deliver,
-		"drop":          (*Script).drop,
-		"duplicate":     (*Script).duplicate,
-		"reorder":       (*Script).reorder,
-		"messages":      (*Script).messages,
-		"partition":     (*Script).partition,
-		"cut":           (*Script).cut,
-		"heal":          (*Script).heal,
-		"stabilise":     (*Script).stabilise,
-		"stall-disk":    onNode(func(s *Script, id engine.NodeID) { s.cluster.StallDisk(id) }),
-		"resume-disk":   onNode(func(s *Script, id engine.NodeID) { s.cluster.ResumeDisk(id) }),
-		"persist":       (*Script).persist,
-		"sync":          (*Script).sync,
-		"confirm":       onNode(func(s *Script, id engine.NodeID) { s.cluster.Confirm(id) }),
-		"stall-apply":   onNode(func(s *Script, id engine.NodeID) { s.cluster.StallApply(id) }),
-		"resume-apply":  onNode(func(s *Script, id engine.NodeID) { s.cluster.ResumeApply(id) }),
-		"apply":         (*Script).apply,
-		"crash":         (*Script).crash,
-		"restart":       (*Script).restart,
-		"wipe":          (*Script).wipe,
-		"lose":          (*Script).lose,
-		"status":        (*Script).status,
-		"log":           (*Script).log,
+		"new-cluster":    (*Script).newCluster,
+		"join":           (*Script).join,
+		"meet":           (*Script).meet,
+		"tick":           (*Script).tick,
+		"advance":        (*Script).advance,
+		"campaign":       (*Script).campaign,
+		"elect":          (*Script).elect,
+		"propose":        (*Script).propose,
+		"propose-bytes":  (*Script).proposeBytes,
+		"write":          (*Script).write,
+		"read":           (*Script).read,
+		"add-voter":      change(engine.ChangeAddVoter),
+		"add-learner":    change(engine.ChangeAddLearner),
+		"promote":        change(engine.ChangePromote),
+		"demote":         change(engine.ChangeDemote),
+		"remove":         change(engine.ChangeRemove),
+		"update-address": change(engine.ChangeUpdateAddress),
+		"transfer":       (*Script).transfer,
+		"members":        (*Script).members,
+		"deliver":        (*Script).deliver,
+		"drop":           (*Script).drop,
+		"duplicate":      (*Script).duplicate,
+		"reorder":        (*Script).reorder,
+		"messages":       (*Script).messages,
+		"partition":      (*Script).partition,
+		"cut":            (*Script).cut,
+		"heal":           (*Script).heal,
+		"stabilise":      (*Script).stabilise,
+		"stall-disk":     onNode(func(s *Script, id engine.NodeID) { s.cluster.StallDisk(id) }),
+		"resume-disk":    onNode(func(s *Script, id engine.NodeID) { s.cluster.ResumeDisk(id) }),
+		"persist":        (*Script).persist,
+		"sync":           (*Script).sync,
+		"confirm":        onNode(func(s *Script, id engine.NodeID) { s.cluster.Confirm(id) }),
+		"stall-apply":    onNode(func(s *Script, id engine.NodeID) { s.cluster.StallApply(id) }),
+		"resume-apply":   onNode(func(s *Script, id engine.NodeID) { s.cluster.ResumeApply(id) }),
+		"apply":          (*Script).apply,
+		"crash":          (*Script).crash,
+		"restart":        (*Script).restart,
+		"wipe":           (*Script).wipe,
+		"lose":           (*Script).lose,
+		"status":         (*Script).status,
+		"log":            (*Script).log,
 	}
 }
 
@@ -114,11 +122,7 @@ func (s *Script) newCluster(c call) error {
 	if err := s.begin(c); err != nil {
 		return err
 	}
-	words := slices.Clone(c.words)
-	unmet := len(words) > 0 && words[len(words)-1] == "unmet"
-	if unmet {
-		words = words[:len(words)-1]
-	}
+	words, unmet := cutUnmet(c.words)
 	ids, err := parseIDs(words)
 	if err != nil {
 		return err
@@ -132,13 +136,22 @@ func (s *Script) newCluster(c call) error {
 	return s.cluster.Err()
 }
 
+// cutUnmet takes the last word away if it says that nobody has shaken hands.
+func cutUnmet(words []string) ([]string, bool) {
+	if n := len(words); n > 0 && words[n-1] == "unmet" {
+		return words[:n-1], true
+	}
+	return words, false
+}
+
 func (s *Script) join(c call) error {
 	if s.cluster == nil {
 		if err := s.begin(c); err != nil {
 			return err
 		}
 	}
-	ids, err := parseIDs(c.words)
+	words, unmet := cutUnmet(c.words)
+	ids, err := parseIDs(words)
 	if err != nil {
 		return err
 	}
@@ -147,7 +160,9 @@ func (s *Script) join(c call) error {
 			return err
 		}
 	}
-	s.cluster.MeetAll()
+	if !unmet {
+		s.cluster.MeetAll()
+	}
 	return s.cluster.Err()
 }
 

@@ -26,6 +26,7 @@ var messageTypes = []engine.Message{
 	(*engine.RequestVote)(nil), (*engine.RequestVoteResponse)(nil),
 	(*engine.AppendEntries)(nil), (*engine.AppendEntriesResponse)(nil),
 	(*engine.Heartbeat)(nil), (*engine.HeartbeatResponse)(nil), (*engine.TimeoutNow)(nil),
+	(*engine.Removed)(nil),
 }
 
 func (s *Script) selection(c call) (selection, error) {

@@ -15,7 +15,7 @@
 // A scenario is a list of commands, one a line, each with the output that it must have ([Script.Execute]):
 //
 //	new-cluster n1 n2 n3          founders with empty disks; "unmet" at the end: no handshakes yet
-//	join n4                       a node with an empty disk and no membership
+//	join n4                       a node with an empty disk and no membership; "unmet" at the end: no handshakes yet
 //	meet n1 n2 …                  handshakes between all these nodes
 //
 //	tick n1 3                     three ticks of one node; "all" for every node; the clock moves along
@@ -26,6 +26,11 @@
 //	propose-bytes n1 100          one command of so many bytes
 //	write n1 20                   twenty proposals of one command, told in one line
 //	read n1 3                     three linearizable reads, r1, r2, …; they may be answered later
+//
+//	add-voter n1 n4               n1 is asked to add n4; "force" and incarnation=402, in hexadecimal, may follow
+//	add-learner n1 n4, promote n1 n4, demote n1 n4, remove n1 n4
+//	update-address n1 n4 address=n4:8000
+//	transfer n1 n2                n1 is asked to hand leadership to n2; without a target to anybody
 //
 //	deliver n1->n2                what is on the link now, in order; "deliver" alone: on all links
 //	deliver n1->n2 2              at most so many
@@ -49,7 +54,7 @@
 //	lose n1 3                     crash, and the disk has forgotten the entries from 3 on, synced or not; Raft
 //	                              promises nothing about that, so the checkers are dismissed
 //
-//	status, log                   what every node believes, what every log holds
+//	status, members, log          what every node believes, by whom it goes, what every log holds
 //
 // "quiet" before a command drops what it tells, errors excepted. Positions print as term/index, nodes as n1,
 // ranges as 3/15..17.

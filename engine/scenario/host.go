@@ -95,16 +95,58 @@ func (c *Cluster) Propose(id engine.NodeID, commands ...[]byte) (engine.Action, 
 		return nil, err
 	}
 	c.lastID++
-	proposal := c.lastID
 	if len(commands) == 1 {
-		c.handle(n, &engine.ClientProposal{Now: c.clock(n), ID: proposal, Command: commands[0]})
-	} else {
-		c.handle(n, &engine.ClientProposalBatch{Now: c.clock(n), ID: proposal, Commands: commands})
+		return c.ask(n, c.lastID, &engine.ClientProposal{Now: c.clock(n), ID: c.lastID, Command: commands[0]})
 	}
-	answer := c.answers[proposal]
-	delete(c.answers, proposal)
-	return answer, c.err
+	return c.ask(n, c.lastID, &engine.ClientProposalBatch{Now: c.clock(n), ID: c.lastID, Commands: commands})
 }
+
+// Change asks the node for a change of the membership and returns its answer.
+func (c *Cluster) Change(id engine.NodeID, change engine.ConfigChange) (engine.Action, error) {
+	n, err := c.running(id)
+	if err != nil {
+		return nil, err
+	}
+	c.lastID++
+	return c.ask(n, c.lastID, &engine.ProposeConfigChange{Now: c.clock(n), ID: c.lastID, Change: change})
+}
+
+// Transfer asks the node to hand leadership to the target, or to anybody if that is zero. The answer may come later:
+// see [Cluster.Answer].
+func (c *Cluster) Transfer(id, target engine.NodeID) (engine.ProposalID, error) {
+	n, err := c.running(id)
+	if err != nil {
+		return 0, err
+	}
+	c.lastID++
+	c.handle(n, &engine.TransferLeadership{Now: c.clock(n), ID: c.lastID, Target: target})
+	return c.lastID, c.err
+}
+
+// Answer takes the answer to a transfer, nil if there is none yet.
+func (c *Cluster) Answer(id engine.ProposalID) engine.Action {
+	answer := c.answers[id]
+	delete(c.answers, id)
+	return answer
+}
+
+// ask gives the node an event that is answered at once.
+func (c *Cluster) ask(n *node, id engine.ProposalID, event engine.Event) (engine.Action, error) {
+	c.handle(n, event)
+	return c.Answer(id), c.err
+}
+
+// Log returns what the node's disk holds and what waits to be written. Read only.
+func (c *Cluster) Log(id engine.NodeID) []engine.Entry {
+	content := c.node(id).disk.content
+	for _, q := range c.node(id).disk.queue {
+		content.perform(q)
+	}
+	return content.entries
+}
+
+// Peer returns the node with its present incarnation.
+func (c *Cluster) Peer(id engine.NodeID) engine.Peer { return c.node(id).peer }
 
 // InFlight returns how many messages are on their way.
 func (c *Cluster) InFlight() int { return len(c.network.flight) }

@@ -98,6 +98,18 @@ func (c *Cluster) carryOut(n *node, action engine.Action, commit engine.Index) {
 	case *engine.ReadFailed:
 		c.tell("  answers the client: r%d fails, %s", a.ID, readFailure{a})
 		delete(n.reads, a.ID)
+	case *engine.ConfigChangeAccepted:
+		answer := *a
+		c.answer(a.ID, &answer)
+	case *engine.ConfigChangeRejected:
+		answer := *a
+		c.answer(a.ID, &answer)
+	case *engine.TransferDone:
+		answer := *a
+		c.answer(a.ID, &answer)
+	case *engine.TransferFailed:
+		answer := *a
+		c.answer(a.ID, &answer)
 	case *engine.PeerLostData:
 		c.tell("  %v reports that %v lost data: it had acknowledged %d and now conflicts at %v", n.peer.ID, a.Peer.ID, a.Match, a.Claimed)
 		n.reported = append(n.reported, a.Peer)

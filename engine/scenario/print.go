@@ -74,6 +74,8 @@ func messageText(message engine.Message) string {
 		return fmt.Sprintf("#%d term %d", m.Number, m.Term)
 	case *engine.TimeoutNow:
 		return fmt.Sprintf("#%d term %d", m.Number, m.Term)
+	case *engine.Removed:
+		return fmt.Sprintf("term %d, incarnation %x as of %v", m.Term, uint64(m.Incarnation), m.Commit)
 	}
 	return fmt.Sprintf("%+v", message)
 }
@@ -113,7 +115,7 @@ func appendResponseText(m *engine.AppendEntriesResponse) string {
 	return fmt.Sprintf("#%d term %d, rejected: term %d stands there from %v on", m.Number, m.Term, m.Conflict.Term, m.Conflict.Index)
 }
 
-// reply is an answer to a proposal.
+// reply is an answer to a proposal, a change or a transfer.
 type reply struct{ engine.Action }
 
 func (r reply) String() string {
@@ -128,6 +130,14 @@ func (r reply) String() string {
 		return fmt.Sprintf("go to %v at %s", a.Leader, a.Address)
 	case *engine.ProposalRejected:
 		return "refused, " + a.Reason.String()
+	case *engine.ConfigChangeAccepted:
+		return fmt.Sprintf("change accepted as %v", a.Position)
+	case *engine.ConfigChangeRejected:
+		return "change refused, " + a.Reason.String()
+	case *engine.TransferDone:
+		return fmt.Sprintf("transferred, %v leads term %d", a.Leader, a.Term)
+	case *engine.TransferFailed:
+		return "not transferred, " + a.Reason.String()
 	default:
 	}
 	return fmt.Sprintf("%T", r.Action)
@@ -152,8 +162,11 @@ func entryText(e engine.Entry) string {
 	}
 }
 
-// configurationText names the change; of bindings, who is bound to which life.
+// configurationText names the change and its target; of bindings, who is bound to which life.
 func configurationText(c engine.Configuration) string {
+	if c.Target != 0 {
+		return fmt.Sprintf("%v %v", c.Change, c.Target)
+	}
 	if c.Change != engine.ChangeBind {
 		return c.Change.String()
 	}
@@ -192,10 +205,21 @@ func statusText(s engine.Status) string {
 	if s.Leader != 0 {
 		leader = "leader " + s.Leader.String()
 	}
-	return fmt.Sprintf("%v %v term %d, %s, log ends at %v, durable %d, commit %d, applied %d",
+	text := fmt.Sprintf("%v %v term %d, %s, log ends at %v, durable %d, commit %d, applied %d",
 		s.ID, s.Role, s.Term, leader, s.Last, s.Durable, s.Commit, s.Applied)
+	if s.Removed {
+		text += ", removed"
+	}
+	return text
 }
 
 func followerText(f engine.FollowerStatus) string {
-	return fmt.Sprintf("  %v match %d, next %d, %s", f.ID, f.Match, f.Next, f.State)
+	text := fmt.Sprintf("  %v match %d, next %d, %s", f.ID, f.Match, f.Next, f.State)
+	switch {
+	case f.IsLeaving:
+		text += ", leaving"
+	case f.IsLearner:
+		text += ", learner"
+	}
+	return text
 }

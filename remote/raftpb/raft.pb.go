@@ -485,6 +485,7 @@ type Envelope struct {
 	//	*Envelope_RequestVote
 	//	*Envelope_RequestVoteResponse
 	//	*Envelope_TimeoutNow
+	//	*Envelope_Removed
 	//	*Envelope_SnapshotOffer
 	//	*Envelope_SnapshotOfferResponse
 	Message       isEnvelope_Message `protobuf_oneof:"message"`
@@ -610,6 +611,15 @@ func (x *Envelope) GetTimeoutNow() *TimeoutNow {
 	return nil
 }
 
+func (x *Envelope) GetRemoved() *Removed {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_Removed); ok {
+			return x.Removed
+		}
+	}
+	return nil
+}
+
 func (x *Envelope) GetSnapshotOffer() *SnapshotOffer {
 	if x != nil {
 		if x, ok := x.Message.(*Envelope_SnapshotOffer); ok {
@@ -668,6 +678,10 @@ type Envelope_TimeoutNow struct {
 	TimeoutNow *TimeoutNow `protobuf:"bytes,9,opt,name=timeout_now,json=timeoutNow,proto3,oneof"`
 }
 
+type Envelope_Removed struct {
+	Removed *Removed `protobuf:"bytes,10,opt,name=removed,proto3,oneof"`
+}
+
 type Envelope_SnapshotOffer struct {
 	SnapshotOffer *SnapshotOffer `protobuf:"bytes,11,opt,name=snapshot_offer,json=snapshotOffer,proto3,oneof"`
 }
@@ -693,6 +707,8 @@ func (*Envelope_RequestVote) isEnvelope_Message() {}
 func (*Envelope_RequestVoteResponse) isEnvelope_Message() {}
 
 func (*Envelope_TimeoutNow) isEnvelope_Message() {}
+
+func (*Envelope_Removed) isEnvelope_Message() {}
 
 func (*Envelope_SnapshotOffer) isEnvelope_Message() {}
 
@@ -1565,6 +1581,76 @@ func (x *SnapshotOfferResponse) GetMatch() uint64 {
 	return 0
 }
 
+// Removed: the receiver is no member as of the position commit_term/commit_index, which is not zero.
+type Removed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Term  uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	// The incarnation of the node that is told so.
+	Incarnation   uint64 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	CommitTerm    uint64 `protobuf:"varint,3,opt,name=commit_term,json=commitTerm,proto3" json:"commit_term,omitempty"`
+	CommitIndex   uint64 `protobuf:"varint,4,opt,name=commit_index,json=commitIndex,proto3" json:"commit_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Removed) Reset() {
+	*x = Removed{}
+	mi := &file_remote_raftpb_raft_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Removed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Removed) ProtoMessage() {}
+
+func (x *Removed) ProtoReflect() protoreflect.Message {
+	mi := &file_remote_raftpb_raft_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Removed.ProtoReflect.Descriptor instead.
+func (*Removed) Descriptor() ([]byte, []int) {
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Removed) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *Removed) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+func (x *Removed) GetCommitTerm() uint64 {
+	if x != nil {
+		return x.CommitTerm
+	}
+	return 0
+}
+
+func (x *Removed) GetCommitIndex() uint64 {
+	if x != nil {
+		return x.CommitIndex
+	}
+	return 0
+}
+
 var File_remote_raftpb_raft_proto protoreflect.FileDescriptor
 
 const file_remote_raftpb_raft_proto_rawDesc = "" +
@@ -1589,7 +1675,7 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\x06answer\"R\n" +
 	"\aRefusal\x123\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1b.yggr.raft.v1.RefusalReasonR\x06reason\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\xed\x06\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xa0\a\n" +
 	"\bEnvelope\x12D\n" +
 	"\x0eappend_entries\x18\x01 \x01(\v2\x1b.yggr.raft.v1.AppendEntriesH\x00R\rappendEntries\x12]\n" +
 	"\x17append_entries_response\x18\x02 \x01(\v2#.yggr.raft.v1.AppendEntriesResponseH\x00R\x15appendEntriesResponse\x127\n" +
@@ -1600,7 +1686,9 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\frequest_vote\x18\a \x01(\v2\x19.yggr.raft.v1.RequestVoteH\x00R\vrequestVote\x12W\n" +
 	"\x15request_vote_response\x18\b \x01(\v2!.yggr.raft.v1.RequestVoteResponseH\x00R\x13requestVoteResponse\x12;\n" +
 	"\vtimeout_now\x18\t \x01(\v2\x18.yggr.raft.v1.TimeoutNowH\x00R\n" +
-	"timeoutNow\x12D\n" +
+	"timeoutNow\x121\n" +
+	"\aremoved\x18\n" +
+	" \x01(\v2\x15.yggr.raft.v1.RemovedH\x00R\aremoved\x12D\n" +
 	"\x0esnapshot_offer\x18\v \x01(\v2\x1b.yggr.raft.v1.SnapshotOfferH\x00R\rsnapshotOffer\x12]\n" +
 	"\x17snapshot_offer_response\x18\f \x01(\v2#.yggr.raft.v1.SnapshotOfferResponseH\x00R\x15snapshotOfferResponseB\t\n" +
 	"\amessage\"r\n" +
@@ -1676,7 +1764,13 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\btransfer\x18\x03 \x01(\x04R\btransfer\x127\n" +
 	"\averdict\x18\x04 \x01(\x0e2\x1d.yggr.raft.v1.SnapshotVerdictR\averdict\x12\x16\n" +
 	"\x06offset\x18\x05 \x01(\x04R\x06offset\x12\x14\n" +
-	"\x05match\x18\x06 \x01(\x04R\x05match*\x8c\x02\n" +
+	"\x05match\x18\x06 \x01(\x04R\x05match\"\x83\x01\n" +
+	"\aRemoved\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\x12 \n" +
+	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x1f\n" +
+	"\vcommit_term\x18\x03 \x01(\x04R\n" +
+	"commitTerm\x12!\n" +
+	"\fcommit_index\x18\x04 \x01(\x04R\vcommitIndex*\x8c\x02\n" +
 	"\rRefusalReason\x12\x1e\n" +
 	"\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cREFUSAL_REASON_INVALID_HELLO\x10\x01\x12 \n" +
@@ -1710,7 +1804,7 @@ func file_remote_raftpb_raft_proto_rawDescGZIP() []byte {
 }
 
 var file_remote_raftpb_raft_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_remote_raftpb_raft_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_remote_raftpb_raft_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_remote_raftpb_raft_proto_goTypes = []any{
 	(RefusalReason)(0),             // 0: yggr.raft.v1.RefusalReason
 	(EntryKind)(0),                 // 1: yggr.raft.v1.EntryKind
@@ -1731,6 +1825,7 @@ var file_remote_raftpb_raft_proto_goTypes = []any{
 	(*TimeoutNow)(nil),             // 16: yggr.raft.v1.TimeoutNow
 	(*SnapshotOffer)(nil),          // 17: yggr.raft.v1.SnapshotOffer
 	(*SnapshotOfferResponse)(nil),  // 18: yggr.raft.v1.SnapshotOfferResponse
+	(*Removed)(nil),                // 19: yggr.raft.v1.Removed
 }
 var file_remote_raftpb_raft_proto_depIdxs = []int32{
 	3,  // 0: yggr.raft.v1.HelloAnswer.welcome:type_name -> yggr.raft.v1.Hello
@@ -1745,16 +1840,17 @@ var file_remote_raftpb_raft_proto_depIdxs = []int32{
 	14, // 9: yggr.raft.v1.Envelope.request_vote:type_name -> yggr.raft.v1.RequestVote
 	15, // 10: yggr.raft.v1.Envelope.request_vote_response:type_name -> yggr.raft.v1.RequestVoteResponse
 	16, // 11: yggr.raft.v1.Envelope.timeout_now:type_name -> yggr.raft.v1.TimeoutNow
-	17, // 12: yggr.raft.v1.Envelope.snapshot_offer:type_name -> yggr.raft.v1.SnapshotOffer
-	18, // 13: yggr.raft.v1.Envelope.snapshot_offer_response:type_name -> yggr.raft.v1.SnapshotOfferResponse
-	1,  // 14: yggr.raft.v1.Entry.kind:type_name -> yggr.raft.v1.EntryKind
-	7,  // 15: yggr.raft.v1.AppendEntries.entries:type_name -> yggr.raft.v1.Entry
-	2,  // 16: yggr.raft.v1.SnapshotOfferResponse.verdict:type_name -> yggr.raft.v1.SnapshotVerdict
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	19, // 12: yggr.raft.v1.Envelope.removed:type_name -> yggr.raft.v1.Removed
+	17, // 13: yggr.raft.v1.Envelope.snapshot_offer:type_name -> yggr.raft.v1.SnapshotOffer
+	18, // 14: yggr.raft.v1.Envelope.snapshot_offer_response:type_name -> yggr.raft.v1.SnapshotOfferResponse
+	1,  // 15: yggr.raft.v1.Entry.kind:type_name -> yggr.raft.v1.EntryKind
+	7,  // 16: yggr.raft.v1.AppendEntries.entries:type_name -> yggr.raft.v1.Entry
+	2,  // 17: yggr.raft.v1.SnapshotOfferResponse.verdict:type_name -> yggr.raft.v1.SnapshotVerdict
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_remote_raftpb_raft_proto_init() }
@@ -1776,6 +1872,7 @@ func file_remote_raftpb_raft_proto_init() {
 		(*Envelope_RequestVote)(nil),
 		(*Envelope_RequestVoteResponse)(nil),
 		(*Envelope_TimeoutNow)(nil),
+		(*Envelope_Removed)(nil),
 		(*Envelope_SnapshotOffer)(nil),
 		(*Envelope_SnapshotOfferResponse)(nil),
 	}
@@ -1785,7 +1882,7 @@ func file_remote_raftpb_raft_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_remote_raftpb_raft_proto_rawDesc), len(file_remote_raftpb_raft_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -148,6 +148,7 @@ func Messages() []engine.Message {
 		}},
 		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 1 << 60, Verdict: engine.SnapshotAccepted, Offset: 4096},
 		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 1 << 60, Verdict: engine.SnapshotHeld, Match: 40},
+		&engine.Removed{Term: 7, Incarnation: 1 << 63, Commit: last},
 	}
 }
 

@@ -198,10 +198,6 @@ func TestElectionSafetyIsOneIncarnations(t *testing.T) {
 }
 
 // grants reports the Step in which a node grants n1 its pre-vote.
-func (s *story) grants(id engine.NodeID) error {
-	return s.step(id, nil, &engine.Send{To: 1, Message: &engine.RequestPreVoteResponse{Term: 2, Granted: true}})
-}
-
 // bound returns voters of which n2 is bound to an incarnation.
 func bound(incarnation engine.Incarnation) engine.Membership {
 	m := voters(1, 2, 3)
@@ -216,15 +212,31 @@ func TestIdentity(t *testing.T) {
 	}{
 		{members: voters(1, 2, 3)},
 		{members: bound(2)},
-		{members: bound(99), detail: "its configuration names incarnation 0000000000000063"},
-		{members: voters(1, 3), detail: "n2 votes and is no member of {n1 n3}"},
+		{members: bound(99), detail: "n2@0000000000000002 campaigns, and no configuration that it may go by names it a voter"},
+		{members: voters(1, 3), detail: "n2@0000000000000002 campaigns"},
 	} {
 		s := begin(t)
 		require.NoError(t, s.step(2, func(st *engine.Status) { st.Membership = c.members }))
-		if err := s.grants(2); c.detail == "" {
+		campaign := &engine.Send{To: 1, Message: &engine.RequestPreVote{Term: 2}}
+		if err := s.step(2, nil, campaign); c.detail == "" {
 			require.NoError(t, err)
 		} else {
 			s.broken(err, "identity", c.detail)
+		}
+	}
+}
+
+// A vote counts where the voter is named, so anybody may give one. Only the founders' first candidates count strangers.
+func TestIdentityOfVoters(t *testing.T) {
+	for last, ok := range map[engine.Position]bool{{Term: 1, Index: 1}: false, {Term: 1, Index: 2}: true, {}: true} {
+		s := begin(t)
+		require.NoError(t, s.step(2, func(st *engine.Status) { st.Membership = voters(1, 3) }))
+		asked := &engine.Incoming{From: peer(1), Message: &engine.RequestPreVote{Term: 2, Last: last}}
+		granted := &engine.Send{To: 1, Message: &engine.RequestPreVoteResponse{Term: 2, Granted: true}}
+		if err := s.Stepped(2, asked, []engine.Action{granted}, s.status[2]); ok {
+			require.NoError(t, err)
+		} else {
+			s.broken(err, "identity", "n2@0000000000000002 votes for a candidate that has heard of no leader")
 		}
 	}
 }

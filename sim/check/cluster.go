@@ -49,6 +49,11 @@ func (c *Cluster) Started(peer engine.Peer, recovered engine.Recovered) error {
 	n.memory.log.entries = append([]engine.Entry(nil), recovered.Entries...)
 	n.handed = recovered.Base.Index
 	n.status = engine.Status{Term: recovered.HardState.Term, Vote: recovered.HardState.Vote, Commit: recovered.Commit, Applied: recovered.Base.Index}
+	if len(recovered.Entries) > 0 {
+		if err := n.configured(n.memory.log.entries); err != nil {
+			return err
+		}
+	}
 	c.nodes[peer.ID] = n
 	c.commits.stored(peer, recovered.Entries)
 	if err := c.matching.appended(n, recovered.Entries, recovered.Base); err != nil {
@@ -74,7 +79,8 @@ func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine
 	return cmp.Or(
 		checkMonotonic(n, before),
 		checkDurableIndex(n),
-		checkIdentity(n, actions),
+		checkMembership(n),
+		checkIdentity(n, event, actions),
 		n.grants(event, actions),
 		checkElectionQuorum(n, before, event),
 		c.matching.checkMessage(event),
@@ -83,8 +89,11 @@ func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine
 		c.commits.stepped(n, before, actions),
 		c.complete.stepped(n, before),
 		c.reads.stepped(n, event, actions),
+		c.complete.checkOneChange(n, event),
+		c.complete.checkRemoved(n, before),
 		c.machines.stepped(n, actions),
 		c.outcomes.stepped(n, event, actions),
+		c.elections.transferred(n, actions),
 	)
 }
 

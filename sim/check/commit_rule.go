@@ -24,7 +24,7 @@ func (c *commitRule) stored(peer engine.Peer, entries []engine.Entry) {
 }
 
 func (c *commitRule) stepped(n *node, before engine.Status, actions []engine.Action) error {
-	if n.status.Role != engine.Leader {
+	if !n.led(before) {
 		return nil
 	}
 	if err := checkHeartbeatCommit(n, actions); err != nil {

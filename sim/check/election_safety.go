@@ -39,3 +39,13 @@ func leaderMessage(message engine.Message) bool {
 	}
 	return false
 }
+
+// transferred holds that whoever is said to have taken leadership over did so.
+func (e *electionSafety) transferred(n *node, actions []engine.Action) error {
+	for _, action := range actions {
+		if done, ok := action.(*engine.TransferDone); ok && e.leaders[done.Term].ID != done.Leader {
+			return violated("outcomes", "%v says that %v leads term %d, and it is %v", n.peer.ID, done.Leader, done.Term, e.leaders[done.Term])
+		}
+	}
+	return nil
+}

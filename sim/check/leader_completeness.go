@@ -8,6 +8,8 @@ import "github.com/yggr-go/yggr/engine"
 type leaderCompleteness struct {
 	committed []commitment // committed[i] is at index i+1
 	leaders   []reign
+
+	configurations []configurationAt // the committed ones
 }
 
 type commitment struct {
@@ -30,7 +32,7 @@ func (l *leaderCompleteness) stepped(n *node, before engine.Status) error {
 			return err
 		}
 	}
-	if status.Role == engine.Leader {
+	if n.led(before) {
 		return l.advanced(n)
 	}
 	return l.followed(n, before.Commit)
@@ -62,6 +64,11 @@ func (l *leaderCompleteness) advanced(n *node) error {
 			}
 		}
 		l.committed = append(l.committed, c)
+		for _, configuration := range n.configurations {
+			if configuration.position == c.position {
+				l.configurations = append(l.configurations, configuration)
+			}
+		}
 	}
 	return l.agrees(n, n.status.Commit)
 }

@@ -8,18 +8,19 @@ import (
 
 // node is what the reports tell about one node: its memory, its disk, and what lies between the two.
 type node struct {
-	peer    engine.Peer
-	status  engine.Status               // after the newest Step; at a start only what was recovered
-	memory  image                       // every Persist action carried out, durable or not
-	disk    image                       // the confirmed ones
-	pending []write                     // emitted and not confirmed, oldest first
-	lastSeq engine.Seq                  // of this life: emitted,
-	synced  engine.Seq                  // confirmed by the disk,
-	told    engine.Seq                  // and confirmed to the engine
-	handed  engine.Index                // the newest index handed to the state machine in this life
-	granted map[engine.Term]engine.Peer // who got the node's vote in this life
-	votes   []engine.Peer               // who granted the node its vote
-	votesOf engine.Term                 // in this term
+	peer           engine.Peer
+	status         engine.Status               // after the newest Step; at a start only what was recovered
+	memory         image                       // every Persist action carried out, durable or not
+	disk           image                       // the confirmed ones
+	configurations []configurationAt           // of memory, ascending
+	pending        []write                     // emitted and not confirmed, oldest first
+	lastSeq        engine.Seq                  // of this life: emitted,
+	synced         engine.Seq                  // confirmed by the disk,
+	told           engine.Seq                  // and confirmed to the engine
+	handed         engine.Index                // the newest index handed to the state machine in this life
+	granted        map[engine.Term]engine.Peer // who got the node's vote in this life
+	votes          []engine.Peer               // who granted the node its vote
+	votesOf        engine.Term                 // in this term
 }
 
 // image is the content of a disk.
@@ -60,6 +61,11 @@ func (n *node) emitted(actions []engine.Action) error {
 			return violated("order contract", "%v persists from %v on, its log ends at %v",
 				n.peer.ID, w.entries[0].Position(), n.memory.log.last())
 		}
+		if len(w.entries) > 0 {
+			if err := n.configured(w.entries); err != nil {
+				return err
+			}
+		}
 		n.pending = append(n.pending, w)
 	}
 	return nil
@@ -99,4 +105,10 @@ func (n *node) durableIndex() engine.Index {
 		}
 	}
 	return index
+}
+
+// led reports whether the node led when it decided in this Step: a leader that is no voter of the configuration that
+// it commits steps down at once.
+func (n *node) led(before engine.Status) bool {
+	return n.status.Role == engine.Leader || before.Role == engine.Leader && before.Term == n.status.Term
 }

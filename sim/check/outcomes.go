@@ -2,18 +2,20 @@ package check
 
 import (
 	"bytes"
+	"maps"
 
 	"github.com/yggr-go/yggr/engine"
 )
 
-// outcomes: a proposal is answered once, in the Step that took it, by exactly one of accepted, redirected and
-// rejected. What was accepted stands in the log where the answer says; what was refused is never applied. A
+// outcomes: a proposal, and a change of the membership, is answered once, in the Step that took it, by exactly one of
+// accepted, redirected and rejected; a transfer of leadership is answered once, sooner or later. What was accepted stands in the log where the answer says; what was refused is never applied. A
 // command is acknowledged when the node that accepted it applies it in the same life: in the end every node must
 // have applied it. (That later leaders hold it is leader completeness, for nothing is applied uncommitted.)
 //
 // Commands must be unique within a run: they are told apart by their bytes.
 type outcomes struct {
 	answered     map[answerKey]bool
+	transfers    map[answerKey]bool                         // begun and not answered, of the present life
 	accepted     map[engine.NodeID]map[engine.Position]bool // of the present life
 	refused      map[string]engine.NodeID
 	acknowledged []acknowledgement
@@ -31,16 +33,22 @@ type acknowledgement struct {
 
 func newOutcomes() outcomes {
 	return outcomes{
-		answered: map[answerKey]bool{},
+		answered: map[answerKey]bool{}, transfers: map[answerKey]bool{},
 		accepted: map[engine.NodeID]map[engine.Position]bool{},
 		refused:  map[string]engine.NodeID{},
 	}
 }
 
-func (o *outcomes) crashed(id engine.NodeID) { delete(o.accepted, id) }
+func (o *outcomes) crashed(id engine.NodeID) {
+	delete(o.accepted, id)
+	maps.DeleteFunc(o.transfers, func(key answerKey, _ bool) bool { return key.node == id })
+}
 
 func (o *outcomes) stepped(n *node, event engine.Event, actions []engine.Action) error {
 	id, commands, proposed := proposal(event)
+	if transfer, ok := event.(*engine.TransferLeadership); ok {
+		o.transfers[answerKey{n.peer.ID, transfer.ID}] = true
+	}
 	answers := 0
 	for _, action := range actions {
 		switch a := action.(type) {
@@ -49,7 +57,28 @@ func (o *outcomes) stepped(n *node, event engine.Event, actions []engine.Action)
 			if err := o.accept(n, a, commands, proposed && a.ID == id); err != nil {
 				return err
 			}
+		case *engine.ConfigChangeAccepted:
+			answers++
+			if err := o.acceptChange(n, a, event); err != nil {
+				return err
+			}
+		case *engine.ConfigChangeRejected:
+			answers++
+			if err := o.answer(n, a.ID, proposed && a.ID == id); err != nil {
+				return err
+			}
+		case *engine.TransferDone:
+			if err := o.endTransfer(n, a.ID); err != nil {
+				return err
+			}
+		case *engine.TransferFailed:
+			if err := o.endTransfer(n, a.ID); err != nil {
+				return err
+			}
 		case *engine.Redirect:
+			if o.transfers[answerKey{n.peer.ID, a.ID}] {
+				return o.endTransfer(n, a.ID)
+			}
 			answers++
 			if err := o.refuse(n, a.ID, commands, proposed && a.ID == id); err != nil {
 				return err
@@ -78,6 +107,8 @@ func proposal(event engine.Event) (engine.ProposalID, [][]byte, bool) {
 		return e.ID, [][]byte{e.Command}, true
 	case *engine.ClientProposalBatch:
 		return e.ID, e.Commands, true
+	case *engine.ProposeConfigChange:
+		return e.ID, nil, true
 	default:
 	}
 	return 0, nil, false
@@ -100,9 +131,6 @@ func (o *outcomes) accept(n *node, a *engine.ProposalAccepted, commands [][]byte
 		return violated("outcomes", "%v accepts %d of %d commands for term %d as %v of term %d",
 			n.peer.ID, a.Count, len(commands), a.Term, n.status.Role, n.status.Term)
 	}
-	if o.accepted[n.peer.ID] == nil {
-		o.accepted[n.peer.ID] = map[engine.Position]bool{}
-	}
 	for i, command := range commands {
 		p := engine.Position{Term: a.Term, Index: a.First + engine.Index(i)}
 		entry, ok := n.memory.log.at(p.Index)
@@ -110,8 +138,42 @@ func (o *outcomes) accept(n *node, a *engine.ProposalAccepted, commands [][]byte
 			return violated("outcomes", "%v accepts %q at %v and has %v %v %q there",
 				n.peer.ID, command, p, entry.Position(), entry.Kind, entry.Data)
 		}
-		o.accepted[n.peer.ID][p] = true
+		o.remember(n, p)
 	}
+	return nil
+}
+
+func (o *outcomes) remember(n *node, p engine.Position) {
+	if o.accepted[n.peer.ID] == nil {
+		o.accepted[n.peer.ID] = map[engine.Position]bool{}
+	}
+	o.accepted[n.peer.ID][p] = true
+}
+
+// acceptChange holds that an accepted change stands in the log where the answer says.
+func (o *outcomes) acceptChange(n *node, a *engine.ConfigChangeAccepted, event engine.Event) error {
+	asked, ok := event.(*engine.ProposeConfigChange)
+	if err := o.answer(n, a.ID, ok && asked.ID == a.ID); err != nil {
+		return err
+	}
+	newest := configurationAt{}
+	if len(n.configurations) > 0 {
+		newest = n.configurations[len(n.configurations)-1]
+	}
+	if newest.position != a.Position || newest.Change != asked.Change.Kind || newest.Target != asked.Change.Target || n.status.Role != engine.Leader {
+		return violated("outcomes", "%v of term %d, a %v, accepts to %v %v at %v and has %v %v at %v", n.peer.ID, n.status.Term, n.status.Role,
+			asked.Change.Kind, asked.Change.Target, a.Position, newest.Change, newest.Target, newest.position)
+	}
+	o.remember(n, a.Position)
+	return nil
+}
+
+func (o *outcomes) endTransfer(n *node, id engine.ProposalID) error {
+	key := answerKey{n.peer.ID, id}
+	if !o.transfers[key] {
+		return violated("outcomes", "%v answers transfer %d, which was not asked for or has its answer", n.peer.ID, id)
+	}
+	delete(o.transfers, key)
 	return nil
 }
 
@@ -138,6 +200,11 @@ func (o *outcomes) applied(n *node, entries []engine.Entry) error {
 }
 
 func (o *outcomes) converged(n *node) error {
+	for key := range o.transfers {
+		if key.node == n.peer.ID {
+			return violated("outcomes", "%v has not answered transfer %d", key.node, key.id)
+		}
+	}
 	for _, a := range o.acknowledged {
 		if a.position.Index > n.handed || !n.memory.log.holds(a.position) {
 			return violated("outcomes", "%v has applied up to %d and lacks %v, which %v acknowledged",
