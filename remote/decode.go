@@ -61,7 +61,7 @@ func decodeMembership(payload []byte) (engine.Membership, error) {
 
 // known reports whether this build has a message of that number.
 func known(number protowire.Number) bool {
-	return number >= numAppendEntries && number <= numTimeoutNow || number >= numSnapshotOffer && number <= numLast
+	return number >= numAppendEntries && number <= numLast
 }
 
 // openEnvelope finds the one message of a raftpb.Envelope.
