@@ -321,8 +321,42 @@ func TestFreedSegmentsThatComeBack(t *testing.T) {
 		}
 		require.NoError(t, left.SyncDir(testPath))
 		requireState(t, l.want, requireOpens(t, left))
+		found, err := persistence.Inspect(left, testPath)
+		require.NoError(t, err)
+		require.Empty(t, found.Unused, "tidied up")
 		requireGoesOnAfter(t, left, l.want)
 	}
+}
+
+// A crash between the seal and the first batch of the next segment leaves a segment that opens with no checkpoint yet.
+// Until it has one the sealed segment stays, even if no entry in it is needed.
+func TestSealedSegmentStaysUntilTheNextHasACheckpoint(t *testing.T) {
+	l := startFreeing(t)
+	l.append(1)
+	l.snapshot(2)
+	var moment *persistence.MemFS
+	fsys := persistence.NewFaultFS(l.disk, func(op persistence.Op, path string) {
+		if op == persistence.OpWrite && brief(path) == "segment 4" {
+			moment = l.disk.Kill()
+		}
+	})
+	require.NoError(t, l.storage.Close())
+	s, err := persistence.NewDir(fsys, testPath, small()).Open(testID)
+	require.NoError(t, err)
+	require.NoError(t, s.Write(appended(commands(1, 3, 1, 10)...)))
+	require.NotNil(t, moment)
+
+	l.disk, l.fsys = moment, persistence.NewFaultFS(moment, nil)
+	l.storage, err = persistence.NewDir(l.fsys, testPath, small()).Open(testID)
+	require.NoError(t, err)
+	l.idle(5)
+	require.Equal(t, "segment 3, segment 4, spare 1, spare 2", l.files())
+	l.requireSurvives()
+	l.append(1)
+	l.idle(5)
+	require.Equal(t, "segment 4, spare 1, spare 2, spare 3", l.files())
+	l.requireSurvives()
+	l.reopen()
 }
 
 func requireGoesOnAfter(t testing.TB, fsys *persistence.MemFS, want persistence.Recovered) {
