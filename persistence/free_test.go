@@ -350,11 +350,11 @@ func TestSealedSegmentStaysUntilTheNextHasACheckpoint(t *testing.T) {
 	l.storage, err = persistence.NewDir(l.fsys, testPath, small()).Open(testID)
 	require.NoError(t, err)
 	l.idle(5)
-	require.Equal(t, "segment 3, segment 4, spare 1, spare 2", l.files())
+	require.Equal(t, "segment 3, segment 4, spare 2", l.files())
 	l.requireSurvives()
 	l.append(1)
 	l.idle(5)
-	require.Equal(t, "segment 4, spare 1, spare 2, spare 3", l.files())
+	require.Equal(t, "segment 4, spare 2, spare 3", l.files())
 	l.requireSurvives()
 	l.reopen()
 }
@@ -398,12 +398,16 @@ func TestSparesThatAreNone(t *testing.T) {
 	require.NoError(t, l.storage.Close())
 	good := readFile(t, l.disk, "spare-0000000000000004.tmp")
 	require.Len(t, good, 16<<10)
-	stranger := threeSegments(t, func() persistence.Identity { id := testID; id.Incarnation++; return id }())
+	wiped := testID
+	wiped.Incarnation++
+	stranger := persistence.NewMemFS()
+	_, err := persistence.NewDir(stranger, testPath, small()).Create(wiped, at(1), nil)
+	require.NoError(t, err)
 	removeFile(t, l.disk, "spare-0000000000000003.tmp")
 	removeFile(t, l.disk, "spare-0000000000000004.tmp")
 	for name, data := range map[string][]byte{
 		"spare-00000000000000a1.tmp": readFile(t, threeSegments(t, testID), "segment-0000000000000001.log"),
-		"spare-00000000000000a2.tmp": readFile(t, stranger, "segment-0000000000000001.log")[:16<<10],
+		"spare-00000000000000a2.tmp": readFile(t, stranger, "segment-0000000000000001.log"),
 		"spare-00000000000000a3.tmp": good[:len(good)-1],
 		"spare-00000000000000a4.tmp": append([]byte{1}, good[1:]...),
 		"spare-00000000000000a5.tmp": nil,
