@@ -45,6 +45,14 @@ func TestContradictingBatches(t *testing.T) {
 			b.SetSnapshot(0, persistence.SnapshotSwitch{ID: 1, Position: position(3, 8), Base: position(3, 8)})
 			b.Append(0, commands(2, 9, 1, 1))
 		},
+		"a snapshot below the commit index and entries behind it": func(b *persistence.Batch) {
+			b.SetSnapshot(0, persistence.SnapshotSwitch{ID: 1, Position: position(2, 1), Base: position(2, 1)})
+			b.Append(0, commands(3, 2, 3, 1))
+		},
+		"a kept log up to a snapshot beyond it, and entries behind it": func(b *persistence.Batch) {
+			b.SetSnapshot(0, persistence.SnapshotSwitch{ID: 1, Position: position(2, 4), Base: position(2, 2), Keep: true})
+			b.Append(0, commands(3, 4, 3, 1))
+		},
 		"the second record wrong": func(b *persistence.Batch) { b.SetCommit(0, 2); b.SetHardState(0, at(1)) },
 	}
 	places := map[string]func() persistence.Opener{

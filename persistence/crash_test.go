@@ -11,7 +11,6 @@ import (
 
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
-	"github.com/yggr-go/yggr/persistence/storagetest"
 )
 
 // crashPoint is a moment between two operations on the file system.
@@ -23,56 +22,30 @@ type crashPoint struct {
 	acked  int // states[acked] is durable
 }
 
-// history is a workload with every moment it went through. States[k] is what k batches add up to.
+// history is a workload with every moment it went through.
 type history struct {
+	workload
 	points []crashPoint
-	states []persistence.Recovered
 }
 
-// recordHistory runs a workload of random legal batches, idle ticks and reopenings, and keeps a copy of the file
-// system from before every operation that changes it.
+// recordHistory runs a workload and keeps a copy of the file system from before every operation that changes it.
 func recordHistory(t testing.TB, seed uint64, batches int, o persistence.Options) *history {
 	t.Helper()
-	random := rand.New(rand.NewPCG(seed, 1))
 	disk := persistence.NewMemFS()
 	h := &history{}
-	now := crashPoint{}
 	fsys := persistence.NewFaultFS(disk, func(op persistence.Op, path string) {
 		switch op {
 		case persistence.OpRead, persistence.OpList, persistence.OpOpen, persistence.OpSize, persistence.OpClose, persistence.OpFree:
 			return
 		default: // changes something
 		}
-		point := now
-		point.fsys, point.what = disk.Kill(), fmt.Sprintf("before %s %s (%d)", op, path, len(h.points))
-		h.points = append(h.points, point)
+		h.points = append(h.points, crashPoint{
+			fsys: disk.Kill(), what: fmt.Sprintf("before %s %s (%d)", op, path, len(h.points)),
+			exists: h.created, closed: h.closed, acked: h.acked,
+		})
 	})
-	place := persistence.NewDir(fsys, testPath, o)
-	first := commands(1, 1, 1, 20)
-	model := storagetest.Model{State: persistence.Recovered{HardState: at(1), Entries: first}}
-	h.states = append(h.states, model.Clone().State)
-	s, err := place.Create(testID, at(1), first)
-	require.NoError(t, err)
-	now.exists = true
-	for range batches {
-		var batch persistence.Batch
-		for range 1 + random.IntN(3) {
-			model.Step(random, &batch)
-		}
-		h.states = append(h.states, model.Clone().State) // from now on a crash may show it
-		require.NoError(t, s.Write(&batch))
-		now.acked = len(h.states) - 1
-		switch random.IntN(6) {
-		case 0:
-			require.NoError(t, s.Write(&persistence.Batch{}))
-		case 1:
-			require.NoError(t, s.Close())
-			s, err = place.Open(testID)
-			require.NoError(t, err)
-		}
-	}
-	require.NoError(t, s.Close())
-	now.closed = true
+	h.workload = workload{place: persistence.NewDir(fsys, testPath, o), seed: seed, batches: batches}
+	require.NoError(t, h.run())
 	return h
 }
 
@@ -80,7 +53,7 @@ func recordHistory(t testing.TB, seed uint64, batches int, o persistence.Options
 // begun, and never a refusal to start.
 func (h *history) requireLegal(t testing.TB, p crashPoint, fsys persistence.FS) persistence.Recovered {
 	t.Helper()
-	place := persistence.NewDir(fsys, testPath, middling())
+	place := persistence.NewDir(fsys, testPath, small())
 	exists, err := place.Exists()
 	require.NoError(t, err)
 	if !exists {
@@ -109,16 +82,22 @@ func (h *history) requireState(t testing.TB, p crashPoint, got persistence.Recov
 }
 
 func TestCrashAtEveryOperation(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		seed    uint64
 		options persistence.Options
-	}{{"tiny segments", 1, small()}, {"longer segments", 2, middling()}} {
+	}{{"tiny segments", 13, small()}, {"longer segments", 3, middling()}} {
 		t.Run(c.name, func(t *testing.T) {
-			h := recordHistory(t, c.seed, 30, c.options)
-			require.Greater(t, len(h.points), 120)
+			t.Parallel()
+			h := recordHistory(t, c.seed, 20, c.options)
+			t.Logf("%d moments, %d segments freed, %d recycled, %d switches", len(h.points), h.freed, h.recycled, h.switches)
+			require.Greater(t, len(h.points), 100)
+			require.Positive(t, h.switches)
+			require.Positive(t, h.freed)
+			require.Positive(t, h.recycled)
 			for i, p := range h.points {
-				for try := range uint64(4) {
+				for try := range uint64(3) {
 					h.requireLegal(t, p, p.fsys.Crash(rand.New(rand.NewPCG(uint64(i), try))))
 				}
 			}
@@ -129,7 +108,8 @@ func TestCrashAtEveryOperation(t *testing.T) {
 // What a killed process left in the page cache is recovered by the next one, answered for, and must then survive a
 // power loss right after.
 func TestKillThenReopenThenPowerLoss(t *testing.T) {
-	h := recordHistory(t, 3, 20, small())
+	t.Parallel()
+	h := recordHistory(t, 3, 14, small())
 	for i, p := range h.points {
 		fsys := p.fsys.Kill()
 		place := persistence.NewDir(fsys, testPath, middling())
@@ -171,6 +151,7 @@ func repeated(state engine.HardState, index engine.Index) *persistence.Batch {
 // The same command is written again and again, and power is lost each time. What one opening did not show never
 // appears at a later one, though each attempt leaves sectors that the next one would have written, too.
 func TestCrashWhileABatchIsRepeated(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(60) {
 		random := rand.New(rand.NewPCG(seed, 5))
 		disk := persistence.NewMemFS()
@@ -221,7 +202,8 @@ func TestFailedWritebackThenReopenThenPowerLoss(t *testing.T) {
 
 // A power loss may strike while the log recovers from one.
 func TestCrashDuringRecovery(t *testing.T) {
-	h := recordHistory(t, 4, 8, small())
+	t.Parallel()
+	h := recordHistory(t, 6, 8, small())
 	for i, p := range h.points {
 		random := rand.New(rand.NewPCG(uint64(i), 9))
 		left := p.fsys.Crash(random)

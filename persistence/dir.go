@@ -15,7 +15,8 @@ import (
 type Options struct {
 	// SegmentSize is the size of segment files, in bytes, rounded up to whole blocks of 4 KiB and to at least
 	// 16 KiB; zero means [DefaultSegmentSize]. A batch that is larger gets a segment of its own size. Once a segment
-	// holds 1 MiB the next one is being made beside it. It may change from one opening to the next.
+	// holds 1 MiB the next one is being made beside it. It may change from one opening to the next; freed
+	// segments of another size are removed then.
 	SegmentSize int64
 	// ReserveBytes is how much room the log keeps in reserve: with less than that, [Storage.NearlyFull] says so. What
 	// counts is the room on the file system and in files that the log has made ahead of need. Zero means two segments
@@ -111,6 +112,7 @@ func (d *Dir) createLocked(id Identity, state engine.HardState, first []engine.E
 	if c.holdsState() {
 		return nil, fmt.Errorf("%w: %s", ErrNotEmpty, d.dir.path)
 	}
+	c.leftover = append(c.leftover, c.freed...)
 	if c.founding {
 		c.leftover = append(c.leftover, foundingName)
 	}

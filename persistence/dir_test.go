@@ -183,3 +183,12 @@ func TestOptions(t *testing.T) {
 		require.NotZero(t, found.Segments[0].UseID, "drawn from the system's source")
 	}
 }
+
+// Where nothing but spares is left of a directory, a new node is made, and they are swept.
+func TestCreateSweepsSpares(t *testing.T) {
+	disk := persistence.NewMemFS()
+	require.NoError(t, disk.MkdirAll(testPath))
+	writeFile(t, disk, "spare-0000000000000002.tmp", []byte("old"))
+	require.NoError(t, create(t, disk, small()).Close())
+	require.NotContains(t, contents(t, disk), "spare-0000000000000002.tmp")
+}

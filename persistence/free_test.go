@@ -321,8 +321,42 @@ func TestFreedSegmentsThatComeBack(t *testing.T) {
 		}
 		require.NoError(t, left.SyncDir(testPath))
 		requireState(t, l.want, requireOpens(t, left))
+		found, err := persistence.Inspect(left, testPath)
+		require.NoError(t, err)
+		require.Empty(t, found.Unused, "tidied up")
 		requireGoesOnAfter(t, left, l.want)
 	}
+}
+
+// A crash between the seal and the first batch of the next segment leaves a segment that opens with no checkpoint yet.
+// Until it has one the sealed segment stays, even if no entry in it is needed.
+func TestSealedSegmentStaysUntilTheNextHasACheckpoint(t *testing.T) {
+	l := startFreeing(t)
+	l.append(1)
+	l.snapshot(2)
+	var moment *persistence.MemFS
+	fsys := persistence.NewFaultFS(l.disk, func(op persistence.Op, path string) {
+		if op == persistence.OpWrite && brief(path) == "segment 4" {
+			moment = l.disk.Kill()
+		}
+	})
+	require.NoError(t, l.storage.Close())
+	s, err := persistence.NewDir(fsys, testPath, small()).Open(testID)
+	require.NoError(t, err)
+	require.NoError(t, s.Write(appended(commands(1, 3, 1, 10)...)))
+	require.NotNil(t, moment)
+
+	l.disk, l.fsys = moment, persistence.NewFaultFS(moment, nil)
+	l.storage, err = persistence.NewDir(l.fsys, testPath, small()).Open(testID)
+	require.NoError(t, err)
+	l.idle(5)
+	require.Equal(t, "segment 3, segment 4, spare 2", l.files())
+	l.requireSurvives()
+	l.append(1)
+	l.idle(5)
+	require.Equal(t, "segment 4, spare 2, spare 3", l.files())
+	l.requireSurvives()
+	l.reopen()
 }
 
 func requireGoesOnAfter(t testing.TB, fsys *persistence.MemFS, want persistence.Recovered) {
@@ -364,12 +398,16 @@ func TestSparesThatAreNone(t *testing.T) {
 	require.NoError(t, l.storage.Close())
 	good := readFile(t, l.disk, "spare-0000000000000004.tmp")
 	require.Len(t, good, 16<<10)
-	stranger := threeSegments(t, func() persistence.Identity { id := testID; id.Incarnation++; return id }())
+	wiped := testID
+	wiped.Incarnation++
+	stranger := persistence.NewMemFS()
+	_, err := persistence.NewDir(stranger, testPath, small()).Create(wiped, at(1), nil)
+	require.NoError(t, err)
 	removeFile(t, l.disk, "spare-0000000000000003.tmp")
 	removeFile(t, l.disk, "spare-0000000000000004.tmp")
 	for name, data := range map[string][]byte{
 		"spare-00000000000000a1.tmp": readFile(t, threeSegments(t, testID), "segment-0000000000000001.log"),
-		"spare-00000000000000a2.tmp": readFile(t, stranger, "segment-0000000000000001.log")[:16<<10],
+		"spare-00000000000000a2.tmp": readFile(t, stranger, "segment-0000000000000001.log"),
 		"spare-00000000000000a3.tmp": good[:len(good)-1],
 		"spare-00000000000000a4.tmp": append([]byte{1}, good[1:]...),
 		"spare-00000000000000a5.tmp": nil,

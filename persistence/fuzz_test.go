@@ -17,12 +17,16 @@ import (
 func FuzzRecover(f *testing.F) {
 	disk := persistence.NewMemFS()
 	goldenHistory(f, disk)
+	freed := persistence.NewMemFS()
+	goldenFreed(f, freed)
 	names := segments(f, disk)
-	for i, name := range names {
-		whole := readFile(f, disk, name)
-		f.Add(uint8(i), false, whole)
-		f.Add(uint8(i), true, whole[:4096+200])
-		f.Add(uint8(i), true, whole)
+	for _, from := range []*persistence.MemFS{disk, freed} {
+		for i, name := range segments(f, from) {
+			whole := readFile(f, from, name)
+			f.Add(uint8(i), false, whole)
+			f.Add(uint8(i), true, whole[:4096+200])
+			f.Add(uint8(i), true, whole)
+		}
 	}
 	f.Add(uint8(0), false, []byte{})
 	f.Fuzz(func(t *testing.T, which uint8, mend bool, data []byte) {

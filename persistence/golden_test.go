@@ -53,31 +53,79 @@ func goldenHistory(t testing.TB, fsys persistence.FS) map[persistence.Group]pers
 	}
 }
 
+// goldenFreed writes what the second golden directory holds: switches of both kinds, segments that begin behind freed
+// ones, one of them in a file that was used before, and a spare.
+func goldenFreed(t testing.TB, fsys persistence.FS) map[persistence.Group]persistence.Recovered {
+	t.Helper()
+	next := uint64(0x2000)
+	o := persistence.Options{SegmentSize: 16 << 10, Random: func() uint64 { next++; return next }}
+	s, err := persistence.NewDir(fsys, testPath, o).Create(testID, at(3), commands(1, 1, 4, 100))
+	require.NoError(t, err)
+	require.NoError(t, s.Write(appended(commands(2, 5, 4, 200)...)))
+	b := &persistence.Batch{}
+	b.SetSnapshot(0, persistence.SnapshotSwitch{ID: 0xabc, Position: position(2, 6), Base: position(1, 4), Keep: true})
+	b.SetHardState(9, at(7))
+	b.SetSnapshot(9, persistence.SnapshotSwitch{ID: 0xdef, Position: position(6, 1000), Base: position(6, 1000)})
+	b.Append(9, commands(7, 1001, 2, 10))
+	require.NoError(t, s.Write(b))
+	require.NoError(t, s.Write(appended(commands(3, 8, 2, 300)...)))
+	b = &persistence.Batch{}
+	b.SetSnapshot(0, persistence.SnapshotSwitch{ID: 0xabe, Position: position(3, 8), Base: position(2, 7), Keep: true})
+	require.NoError(t, s.Write(b))
+	require.NoError(t, s.Write(&persistence.Batch{}))
+	require.NoError(t, s.Close())
+	return map[persistence.Group]persistence.Recovered{
+		0: {
+			HardState: at(3), Base: position(2, 7), Entries: commands(3, 8, 2, 300), Commit: 8,
+			Snapshot: persistence.SnapshotName{ID: 0xabe, Position: position(3, 8)},
+		},
+		9: {
+			HardState: at(7), Base: position(6, 1000), Entries: commands(7, 1001, 2, 10), Commit: 1000,
+			Snapshot: persistence.SnapshotName{ID: 0xdef, Position: position(6, 1000)},
+		},
+	}
+}
+
 // The bytes of format version 1 are written for ever and read for ever.
 func TestGoldenDirectory(t *testing.T) {
-	disk := persistence.NewMemFS()
-	want := goldenHistory(t, disk)
-	written := contents(t, disk)
-	if *update {
-		require.NoError(t, os.MkdirAll(goldenPath, 0o750))
-		for name, data := range written {
-			require.NoError(t, os.WriteFile(filepath.Join(goldenPath, name), []byte(data), 0o600))
-		}
+	for path, history := range map[string]func(testing.TB, persistence.FS) map[persistence.Group]persistence.Recovered{
+		goldenPath: goldenHistory, goldenPath + "-freed": goldenFreed,
+	} {
+		t.Run(path, func(t *testing.T) {
+			disk := persistence.NewMemFS()
+			want := history(t, disk)
+			written := contents(t, disk)
+			if *update {
+				writeGolden(t, path, written)
+			}
+			golden := goldenFiles(t, path)
+			require.Len(t, golden, len(written))
+			for name, data := range golden {
+				require.True(t, string(data) == written[name], "%s: this build writes other bytes", name)
+			}
+			requireGolden(t, path, golden, want)
+		})
 	}
-	golden := goldenFiles(t)
-	require.Len(t, golden, 4)
-	for name, data := range golden {
-		require.True(t, string(data) == written[name], "%s: this build writes other bytes", name)
-	}
+}
 
-	found, err := persistence.Inspect(persistence.OS(), goldenPath)
+func writeGolden(t testing.TB, path string, files map[string]string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(path, 0o750))
+	for name, data := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(path, name), []byte(data), 0o600))
+	}
+}
+
+func requireGolden(t testing.TB, path string, golden map[string][]byte, want map[persistence.Group]persistence.Recovered) {
+	t.Helper()
+	found, err := persistence.Inspect(persistence.OS(), path)
 	require.NoError(t, err)
 	require.Equal(t, testID, found.Identity)
-	require.Len(t, found.Groups, 2)
+	require.Len(t, found.Groups, len(want))
 	for group, state := range want {
 		requireState(t, state, found.Groups[group])
 	}
-	disk = persistence.NewMemFS()
+	disk := persistence.NewMemFS()
 	require.NoError(t, disk.MkdirAll(testPath))
 	for name, data := range golden {
 		writeFile(t, disk, name, data)
@@ -85,13 +133,13 @@ func TestGoldenDirectory(t *testing.T) {
 	requireState(t, want[0], requireOpens(t, disk))
 }
 
-func goldenFiles(t testing.TB) map[string][]byte {
+func goldenFiles(t testing.TB, path string) map[string][]byte {
 	t.Helper()
-	entries, err := os.ReadDir(goldenPath)
+	entries, err := os.ReadDir(path)
 	require.NoError(t, err)
 	files := map[string][]byte{}
 	for _, e := range entries {
-		files[e.Name()], err = os.ReadFile(filepath.Join(goldenPath, e.Name()))
+		files[e.Name()], err = os.ReadFile(filepath.Join(path, e.Name()))
 		require.NoError(t, err)
 	}
 	return files

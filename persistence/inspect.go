@@ -28,7 +28,7 @@ type SegmentInfo struct {
 }
 
 // Inspect reads a directory without locking it and without writing anything. While a node runs on it, the last batch
-// may be seen half written. The errors are those of [Dir.Open]; with [ErrCorrupt] the Inspection holds what was read
+// may be seen half written, and a segment that is freed meanwhile may be missed: then try again. The errors are those of [Dir.Open]; with [ErrCorrupt] the Inspection holds what was read
 // up to the damage, and no groups.
 func Inspect(fsys FS, path string) (Inspection, error) {
 	dir := directory{fsys: fsys, path: path}

@@ -17,13 +17,18 @@ type modelRun struct {
 	storage persistence.Storage
 	model   storagetest.Model
 	size    int64
+	fsys    *persistence.FaultFS // of the last opening
+	freed   *uint64              // segments, over all cases
 }
 
 // TestModel runs random operations and crashes against a slice.
 func TestModel(t *testing.T) {
+	t.Parallel()
+	freed := uint64(0)
 	rapid.Check(t, func(t *rapid.T) {
 		run := &modelRun{
 			disk: persistence.NewMemFS(), size: rapid.SampledFrom([]int64{16 << 10, 32 << 10, 64 << 10}).Draw(t, "segment size"),
+			freed: &freed,
 		}
 		first := commands(1, 1, rapid.IntRange(0, 2).Draw(t, "first entries"), 10)
 		s, err := run.place(run.disk).Create(testID, at(1), first)
@@ -37,14 +42,21 @@ func TestModel(t *testing.T) {
 			"kill":       func(t *rapid.T) { run.restart(t, run.disk.Kill()) },
 			"power loss": func(t *rapid.T) { run.restart(t, run.disk.Crash(seeded(t))) },
 			"torn write": run.tornWrite,
+			"fail to free": func(*rapid.T) {
+				run.fsys.Fail(persistence.Fault{Op: persistence.OpRename, Path: "segment-", Err: errDisk})
+				run.fsys.Fail(persistence.Fault{Op: persistence.OpRemove, Path: "segment-", Err: errDisk})
+			},
 		})
 	})
+	t.Logf("%d segments freed", freed)
+	require.Positive(t, freed)
 }
 
 func seeded(t *rapid.T) *rand.Rand { return rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0)) }
 
 func (r *modelRun) place(fsys persistence.FS) *persistence.Dir {
-	return persistence.NewDir(fsys, testPath, persistence.Options{SegmentSize: r.size, Random: func() uint64 { return rand.Uint64() }})
+	r.fsys = persistence.NewFaultFS(fsys, nil)
+	return persistence.NewDir(r.fsys, testPath, persistence.Options{SegmentSize: r.size, Random: func() uint64 { return rand.Uint64() }})
 }
 
 // batch draws a legal batch and applies it to the model that it returns.
@@ -78,6 +90,7 @@ func (r *modelRun) reopen(t *rapid.T) {
 }
 
 func (r *modelRun) restart(t *rapid.T, disk *persistence.MemFS) {
+	*r.freed += r.storage.Metrics().Freed
 	s, err := r.place(disk).Open(testID)
 	require.NoError(t, err)
 	require.True(t, sameState(r.model.State, s.Recovered(0)))
@@ -100,7 +113,7 @@ func (r *modelRun) tornWrite(t *rapid.T) {
 	if rapid.Bool().Draw(t, "the same command as last time") {
 		batch, next = r.repeated()
 	}
-	moment = rapid.IntRange(1, 14).Draw(t, "operation of the write")
+	moment = rapid.IntRange(1, 20).Draw(t, "operation of the write")
 	require.NoError(t, s.Write(batch))
 	if crashed == nil {
 		crashed = r.disk.Crash(seeded(t))

@@ -48,6 +48,7 @@ func TestSegmentsGoWrong(t *testing.T) {
 		"all missing":     {remover(first, second, third), persistence.ErrCorrupt, []string{"no segment"}},
 		"identity gone":   {remover("identity"), persistence.ErrCorrupt, []string{"identity"}},
 		"one twice":       {duplicate(second, "segment-00000000000000aa.log"), persistence.ErrCorrupt, []string{second, "number"}},
+		"oldest twice":    {duplicate(first, "segment-00000000000000aa.log"), persistence.ErrCorrupt, []string{first, "number"}},
 		"one overwritten": {duplicate(first, second), persistence.ErrCorrupt, nil},
 		"newest unused":   {both(reused(third), zeroed(third, 4096, 65536-4096)), persistence.ErrCorrupt, []string{third}},
 		"newest stale":    {reused(third), persistence.ErrCorrupt, []string{third}},

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,9 +21,12 @@ var testID = persistence.Identity{
 	Incarnation: 0xfeed,
 }
 
-// small keeps segments at 16 KiB: a header, one small batch, an empty one and the seal.
+var openings atomic.Uint64
+
+// small keeps segments at 16 KiB: a header, one small batch, an empty one and the seal. No two openings draw the same
+// use-ids.
 func small() persistence.Options {
-	random := rand.New(rand.NewPCG(3, 4))
+	random := rand.New(rand.NewPCG(3, openings.Add(1)))
 	return persistence.Options{SegmentSize: 16 << 10, Random: random.Uint64}
 }
 
