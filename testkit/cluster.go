@@ -22,8 +22,11 @@ type Options struct {
 	Nodes int    // 3 voters, n1 and on
 	Seed  uint64 // decides everything that is left to chance
 
-	// Configure may change a node's config before each of its starts: limits, timeouts, a logger. Storage, network,
-	// runtime and bootstrap mode are the cluster's.
+	// Unchecked leaves out the checks of Raft's safety, for commands so large that comparing them takes too long.
+	Unchecked bool
+
+	// Configure may change a node's config before each of its starts: limits, timeouts, a logger. Network, runtime and
+	// bootstrap mode are the cluster's. Storage is too, unless it is set here; such a node cannot crash.
 	Configure func(cfg *actors.Config)
 }
 

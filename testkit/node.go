@@ -12,6 +12,7 @@ import (
 	"github.com/yggr-go/yggr/actors"
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
+	"github.com/yggr-go/yggr/sim/check"
 	"github.com/yggr-go/yggr/statemachine"
 )
 
@@ -45,6 +46,7 @@ type node[C, R any] struct {
 	waiting map[*Result[R]]bool
 	failure error
 
+	foreignStorage  bool         // not on disk, but the test's own
 	firstOfTerm     engine.Index // of a leader: the first entry of its own term
 	committedInTerm bool
 }
@@ -103,7 +105,10 @@ func (n *node[C, R]) config(mode actors.Bootstrap) actors.Config {
 		c.options.Configure(&cfg)
 	}
 	cfg.ID, cfg.Cluster, cfg.Bootstrap = n.id, "testkit", mode
-	cfg.Storage = persistence.NewDir(n.disk, "data", persistence.Options{SegmentSize: segmentSize, Random: n.useIDs.Uint64})
+	n.foreignStorage = cfg.Storage != nil
+	if !n.foreignStorage {
+		cfg.Storage = persistence.NewDir(n.disk, "data", persistence.Options{SegmentSize: segmentSize, Random: n.useIDs.Uint64})
+	}
 	cfg.Network = c.Network
 	cfg.Runtime = n.seat.Runtime()
 	cfg.Runtime.Observer = n
@@ -135,8 +140,8 @@ func (m *remembering[C, R]) Apply(ctx statemachine.ApplyContext, command C) R {
 func (c *Cluster[C, R]) Crash(id engine.NodeID) {
 	c.t.Helper()
 	n := c.node(id)
-	if n.seat == nil {
-		c.t.Fatalf("testkit: %v is down already", id)
+	if n.seat == nil || n.foreignStorage {
+		c.t.Fatalf("testkit: %v cannot crash: it is down, or its storage is the test's own", id)
 	}
 	n.leave()
 	n.disk = n.disk.Crash(c.random)
@@ -181,16 +186,24 @@ func (c *Cluster[C, R]) Restart(id engine.NodeID) {
 // The node observes its own actors: see actors.Observer.
 var _ actors.Observer = (*node[int, int])(nil)
 
+func (n *node[C, R]) check(report func(*check.Cluster) error) {
+	if !n.cluster.options.Unchecked {
+		n.cluster.violated(report(n.cluster.checks))
+	}
+}
+
 // Started implements [actors.Observer].
 func (n *node[C, R]) Started(self engine.Peer, recovered engine.Recovered) {
-	n.cluster.violated(n.cluster.checks.Started(self, recovered))
+	n.check(func(checks *check.Cluster) error { return checks.Started(self, recovered) })
 	n.status = engine.Status{ID: n.id, Term: recovered.HardState.Term, Vote: recovered.HardState.Vote}
 }
 
 // Stepped implements [actors.Observer].
 func (n *node[C, R]) Stepped(event engine.Event, actions []engine.Action, status engine.Status) {
-	event, actions = n.withoutAnswers(event, actions)
-	n.cluster.violated(n.cluster.checks.Stepped(n.id, event, actions, status))
+	n.check(func(checks *check.Cluster) error {
+		event, actions := n.withoutAnswers(event, actions)
+		return checks.Stepped(n.id, event, actions, status)
+	})
 	if status.Role == engine.Leader && (n.status.Role != engine.Leader || n.status.Term != status.Term) {
 		n.firstOfTerm = n.status.Last.Index + 1
 	}
@@ -220,10 +233,10 @@ func (n *node[C, R]) withoutAnswers(event engine.Event, actions []engine.Action)
 
 // Durable implements [actors.Observer].
 func (n *node[C, R]) Durable(seq engine.Seq) {
-	n.cluster.violated(n.cluster.checks.Durable(n.id, seq))
+	n.check(func(checks *check.Cluster) error { return checks.Durable(n.id, seq) })
 }
 
 // Left implements [actors.Observer].
 func (n *node[C, R]) Left(to engine.NodeID, message engine.Message) {
-	n.cluster.violated(n.cluster.checks.Left(n.id, to, message))
+	n.check(func(checks *check.Cluster) error { return checks.Left(n.id, to, message) })
 }
