@@ -19,7 +19,7 @@ const (
 	electionTimeoutMax = time.Second
 )
 
-// virtual is a cluster of three in virtual time, with the counter of the example.
+// virtual is a cluster in virtual time, with the counter of the example.
 type virtual struct {
 	*testkit.Cluster[uint64, uint64]
 	t *testing.T
@@ -27,13 +27,19 @@ type virtual struct {
 	results []*testkit.Result[uint64]
 }
 
+// newVirtual founds a cluster of three.
 func newVirtual(t *testing.T, seed uint64, configure func(*actors.Config)) *virtual {
+	t.Helper()
+	return newVirtualOf(t, testkit.Options{Seed: seed, Configure: configure})
+}
+
+func newVirtualOf(t *testing.T, options testkit.Options) *virtual {
 	t.Helper()
 	counter := statemachine.Definition[uint64, uint64]{
 		New:   func() statemachine.Machine[uint64, uint64] { return &Counter{} },
 		Codec: Codec{},
 	}
-	return &virtual{t: t, Cluster: testkit.NewCluster(t, counter, testkit.Options{Seed: seed, Configure: configure})}
+	return &virtual{t: t, Cluster: testkit.NewCluster(t, counter, options)}
 }
 
 // steady makes everything that takes time always take the same.

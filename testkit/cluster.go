@@ -169,13 +169,14 @@ func (c *Cluster[C, R]) established(leader *node[C, R]) bool {
 	return following > len(c.nodes)/2 && leader.committedInTerm
 }
 
-// AwaitApplied lets time pass until every node that runs has applied everything that the leader's log holds.
+// AwaitApplied lets time pass until every node that is not down has applied everything that the leader's log holds. One
+// that has failed never will, so it fails the test.
 func (c *Cluster[C, R]) AwaitApplied() {
 	c.t.Helper()
 	c.Await("every node to have applied the leader's log", func() bool {
 		leader := c.Leader()
 		return leader != 0 && !slices.ContainsFunc(c.nodes, func(n *node[C, R]) bool {
-			return n.running() && n.status.Applied < c.node(leader).status.Last.Index
+			return n.seat != nil && (n.failure != nil || n.status.Applied < c.node(leader).status.Last.Index)
 		})
 	})
 }
