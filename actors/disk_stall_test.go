@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yggr-go/yggr/actors"
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/testkit"
 )
@@ -38,6 +39,12 @@ func TestLeaderWithStalledDiskHandsOverAndComesBackQuietly(t *testing.T) {
 			v.Await("a write", r.Done)
 			require.NoError(t, r.Err())
 			require.Less(t, r.Took(), electionTimeoutMin, "writes go on without the stalled node")
+			elsewhere := v.propose(old)
+			v.Loop.Settle()
+			require.ErrorIs(t, elsewhere.Err(), actors.ErrNotLeader)
+			for i, r := range v.results {
+				require.True(t, r.Done(), "proposal %d waits for a disk that hangs", i+1)
+			}
 
 			settled := v.Status(now).Term
 			v.Loop.Resume(v.place(old, testkit.Disk))

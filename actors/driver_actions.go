@@ -158,6 +158,8 @@ func (d *driver) publish(ctx actor.Context) {
 	d.view.role, d.view.term, d.view.leader = d.engine.Role(), d.engine.Term(), d.engine.Leader()
 	if was.role == engine.Leader && (d.view.role != engine.Leader || d.view.term != was.term) {
 		d.waiters.fail(ErrLostLeadership)
+		d.writes = d.writes[:0] // who is sent elsewhere waits for no disk, least of all for one that hangs
+		d.core.mailbox.hold(false)
 		ctx.Send(d.apply, &leadershipLost{handed: d.handedIndex})
 	}
 	members := d.engine.Membership().Members
