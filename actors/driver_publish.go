@@ -22,6 +22,8 @@ func (d *driver) publish(ctx actor.Context) {
 	}
 	if was.role == engine.Leader && (d.view.role != engine.Leader || d.view.term != was.term) {
 		d.waiters.fail(ErrLostLeadership)
+		d.writes = d.writes[:0] // who is sent elsewhere waits for no disk, least of all for one that hangs
+		d.core.mailbox.hold(false)
 		ctx.Send(d.apply, &leadershipLost{handed: d.handedIndex})
 	}
 	if d.view.term != was.term {

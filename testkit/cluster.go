@@ -22,8 +22,11 @@ type Options struct {
 	Nodes int    // 3 voters, n1 and on
 	Seed  uint64 // decides everything that is left to chance
 
-	// Configure may change a node's config before each of its starts: limits, timeouts, a logger. Storage, network,
-	// runtime and bootstrap mode are the cluster's.
+	// Unchecked leaves out the checks of Raft's safety, for commands so large that comparing them takes too long.
+	Unchecked bool
+
+	// Configure may change a node's config before each of its starts: limits, timeouts, a logger. Network, runtime and
+	// bootstrap mode are the cluster's. Storage is too, unless it is set here; such a node cannot crash.
 	Configure func(cfg *actors.Config)
 }
 
@@ -166,13 +169,14 @@ func (c *Cluster[C, R]) established(leader *node[C, R]) bool {
 	return following > len(c.nodes)/2 && leader.committedInTerm
 }
 
-// AwaitApplied lets time pass until every node that runs has applied everything that the leader's log holds.
+// AwaitApplied lets time pass until every node that is not down has applied everything that the leader's log holds. One
+// that has failed never will, so it fails the test.
 func (c *Cluster[C, R]) AwaitApplied() {
 	c.t.Helper()
 	c.Await("every node to have applied the leader's log", func() bool {
 		leader := c.Leader()
 		return leader != 0 && !slices.ContainsFunc(c.nodes, func(n *node[C, R]) bool {
-			return n.running() && n.status.Applied < c.node(leader).status.Last.Index
+			return n.seat != nil && (n.failure != nil || n.status.Applied < c.node(leader).status.Last.Index)
 		})
 	})
 }

@@ -3,11 +3,8 @@ package testkit
 import (
 	"container/heap"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"math/rand/v2"
 	"reflect"
-	"strconv"
 	"sync"
 	"time"
 
@@ -38,7 +35,7 @@ type Loop struct {
 	watchers  []func(Delivery)
 	afterStep func() // nil, or what a cluster looks after, outside of any turn
 	trace     uint64
-	count     int
+	turns     int
 }
 
 // Place is an actor's place in a cluster: its node and its name there.
@@ -92,7 +89,7 @@ func NewLoop(seed uint64) *Loop {
 		held:    make(map[Place][]turn),
 		stalled: make(map[Place]bool),
 		slow:    make(map[Place]span),
-		trace:   14695981039346656037,
+		trace:   fnvOffset,
 	}
 }
 
@@ -170,11 +167,11 @@ func (l *Loop) Trace() uint64 {
 	return l.trace
 }
 
-// Deliveries returns how many messages were delivered.
-func (l *Loop) Deliveries() int {
+// Turns returns how many turns were run.
+func (l *Loop) Turns() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.count
+	return l.turns
 }
 
 // step runs one turn or, when there is none, moves on to the next event. It returns false if there is nothing left
@@ -218,6 +215,7 @@ func (l *Loop) pick() func() {
 			l.held[t.place] = append(l.held[t.place], t)
 		case !t.slept && l.delay(t):
 		default:
+			l.turns++
 			if l.atOnce++; l.atOnce > livelock {
 				panic(fmt.Sprintf("testkit: %d turns without time passing; the last is one of %v", livelock, t.place))
 			}
@@ -267,7 +265,6 @@ func (l *Loop) setNow(when engine.Instant) {
 func (l *Loop) deliver(place Place, message any) {
 	l.mu.Lock()
 	d := Delivery{At: l.now, To: place, Message: message}
-	l.count++
 	l.trace = chained(l.trace, d)
 	watchers := l.watchers
 	l.mu.Unlock()
@@ -276,16 +273,23 @@ func (l *Loop) deliver(place Place, message any) {
 	}
 }
 
-// chained returns the hash of a trace that goes on with d.
+// chained returns the hash (FNV-1a) of a trace that goes on with d.
 func chained(trace uint64, d Delivery) uint64 {
-	h := fnv.New64a()
-	for _, part := range []string{
-		strconv.FormatUint(trace, 16), strconv.FormatInt(int64(d.At), 16), d.To.String(), reflect.TypeOf(d.Message).String(),
-	} {
-		_, _ = io.WriteString(h, part) // never fails
+	for _, number := range []uint64{uint64(d.At), uint64(d.To.Node)} {
+		trace = (trace ^ number) * fnvPrime
 	}
-	return h.Sum64()
+	for _, name := range []string{d.To.Name, reflect.TypeOf(d.Message).String()} {
+		for i := range len(name) {
+			trace = (trace ^ uint64(name[i])) * fnvPrime
+		}
+	}
+	return trace
 }
+
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
 
 // span is a range of time to draw from.
 type span struct{ atLeast, atMost time.Duration }

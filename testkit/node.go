@@ -12,6 +12,7 @@ import (
 	"github.com/yggr-go/yggr/actors"
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
+	"github.com/yggr-go/yggr/sim/check"
 	"github.com/yggr-go/yggr/statemachine"
 )
 
@@ -33,8 +34,10 @@ type node[C, R any] struct {
 	cluster *Cluster[C, R]
 	id      engine.NodeID
 	disk    *persistence.MemFS
-	useIDs  *rand.Rand // of segments; goes on over restarts
+	faults  *persistence.FaultFS // around disk
+	useIDs  *rand.Rand           // of segments; goes on over restarts
 	lives   int
+	fuse    int // operations on the disk until the power goes; zero: it stays
 
 	// Of the present life.
 	seat    *Seat // nil: down
@@ -45,6 +48,7 @@ type node[C, R any] struct {
 	waiting map[*Result[R]]bool
 	failure error
 
+	foreignStorage  bool         // not on disk, but the test's own
 	firstOfTerm     engine.Index // of a leader: the first entry of its own term
 	committedInTerm bool
 }
@@ -57,10 +61,15 @@ type Applied[C any] struct {
 
 func newNode[C, R any](c *Cluster[C, R], id engine.NodeID) *node[C, R] {
 	c.Loop.Slow(Place{id, Disk}, diskLatencyMin, diskLatencyMax)
-	return &node[C, R]{
-		cluster: c, id: id, disk: persistence.NewMemFS(),
-		useIDs: rand.New(rand.NewPCG(c.random.Uint64(), uint64(id))),
-	}
+	n := &node[C, R]{cluster: c, id: id, useIDs: rand.New(rand.NewPCG(c.random.Uint64(), uint64(id)))}
+	n.insert(persistence.NewMemFS())
+	return n
+}
+
+// insert gives the node a disk.
+func (n *node[C, R]) insert(disk *persistence.MemFS) {
+	n.disk = disk
+	n.faults = persistence.NewFaultFS(disk, func(persistence.Op, string) { n.burn() })
 }
 
 func (n *node[C, R]) running() bool { return n.seat != nil && n.failure == nil }
@@ -103,7 +112,10 @@ func (n *node[C, R]) config(mode actors.Bootstrap) actors.Config {
 		c.options.Configure(&cfg)
 	}
 	cfg.ID, cfg.Cluster, cfg.Bootstrap = n.id, "testkit", mode
-	cfg.Storage = persistence.NewDir(n.disk, "data", persistence.Options{SegmentSize: segmentSize, Random: n.useIDs.Uint64})
+	n.foreignStorage = cfg.Storage != nil
+	if !n.foreignStorage {
+		cfg.Storage = n.directory()
+	}
 	cfg.Network = c.Network
 	cfg.Runtime = n.seat.Runtime()
 	cfg.Runtime.Observer = n
@@ -131,16 +143,59 @@ func (m *remembering[C, R]) Apply(ctx statemachine.ApplyContext, command C) R {
 }
 
 // Crash cuts the power of a node: its actors get no further turn, its connections are gone, and of its disk is left
-// what was synced and a random part of what was not. It falls between two turns; a turn itself is never torn.
+// what was synced and a random part of what was not. It falls between two turns.
 func (c *Cluster[C, R]) Crash(id engine.NodeID) {
 	c.t.Helper()
-	n := c.node(id)
-	if n.seat == nil {
-		c.t.Fatalf("testkit: %v is down already", id)
-	}
-	n.leave()
-	n.disk = n.disk.Crash(c.random)
+	c.crashable(id).crash()
 }
+
+// CrashAt cuts the power of a node at the nth operation from now on its disk, so in the middle of what it does there:
+// writes may be torn, and names half changed. 1 is the next operation, 0 takes it back. [Cluster.Down] tells when it has
+// happened.
+func (c *Cluster[C, R]) CrashAt(id engine.NodeID, nth int) {
+	c.t.Helper()
+	c.crashable(id).fuse = nth
+}
+
+// Down reports whether a node is down: crashed or stopped.
+func (c *Cluster[C, R]) Down(id engine.NodeID) bool {
+	c.t.Helper()
+	return c.node(id).seat == nil
+}
+
+// Disk returns the disk of a node, for faults: see [persistence.FaultFS.Fail]. After a crash it is another one.
+func (c *Cluster[C, R]) Disk(id engine.NodeID) *persistence.FaultFS {
+	c.t.Helper()
+	return c.node(id).faults
+}
+
+func (c *Cluster[C, R]) crashable(id engine.NodeID) *node[C, R] {
+	c.t.Helper()
+	n := c.node(id)
+	if n.seat == nil || n.foreignStorage {
+		c.t.Fatalf("testkit: %v cannot crash: it is down, or its storage is the test's own", id)
+	}
+	return n
+}
+
+func (n *node[C, R]) crash() {
+	n.leave()
+	n.insert(n.disk.Crash(n.cluster.random))
+}
+
+// burn counts an operation on the disk. At the last one the power goes, and what was to come of the turn with it.
+func (n *node[C, R]) burn() {
+	if n.fuse == 0 {
+		return
+	}
+	if n.fuse--; n.fuse == 0 {
+		n.crash()
+		panic(powerLoss{})
+	}
+}
+
+// powerLoss is the panic that ends a turn in its middle.
+type powerLoss struct{}
 
 // Stop shuts a node down in good order and waits until it is gone.
 func (c *Cluster[C, R]) Stop(id engine.NodeID) {
@@ -149,16 +204,18 @@ func (c *Cluster[C, R]) Stop(id engine.NodeID) {
 	c.system.Root.Send(n.pid, &actors.Shutdown{})
 	c.Await(id.String()+" to stop", func() bool {
 		_, alive := c.system.ProcessRegistry.GetLocal(n.pid.Id)
-		return !alive
+		return !alive || c.Down(id) // it may crash over it
 	})
 	c.Loop.Settle()
-	n.leave()
+	if !c.Down(id) {
+		n.leave()
+	}
 }
 
 func (n *node[C, R]) leave() {
 	c := n.cluster
 	n.seat.Leave()
-	n.seat = nil
+	n.seat, n.fuse = nil, 0
 	if err := c.Network.unplug(n.id); err != nil {
 		c.t.Errorf("testkit: %v: %v", n.id, err)
 	}
@@ -168,29 +225,50 @@ func (n *node[C, R]) leave() {
 	}
 }
 
-// Restart starts a node again with what its disk has kept.
+// Restart starts a node again with what its disk has kept. A founder that crashed before it had made its directory
+// founds again.
 func (c *Cluster[C, R]) Restart(id engine.NodeID) {
 	c.t.Helper()
 	n := c.node(id)
 	if n.seat != nil {
 		c.t.Fatalf("testkit: %v is not down", id)
 	}
-	n.start(actors.Recover{})
+	exists, err := n.directory().Exists()
+	switch {
+	case err != nil:
+		c.t.Fatalf("testkit: %v: %v", id, err)
+	case exists || n.foreignStorage:
+		n.start(actors.Recover{})
+	default:
+		n.start(actors.NewCluster{Members: c.members})
+	}
+}
+
+func (n *node[C, R]) directory() *persistence.Dir {
+	return persistence.NewDir(n.faults, "data", persistence.Options{SegmentSize: segmentSize, Random: n.useIDs.Uint64})
 }
 
 // The node observes its own actors: see actors.Observer.
 var _ actors.Observer = (*node[int, int])(nil)
 
+func (n *node[C, R]) check(report func(*check.Cluster) error) {
+	if !n.cluster.options.Unchecked {
+		n.cluster.violated(report(n.cluster.checks))
+	}
+}
+
 // Started implements [actors.Observer].
 func (n *node[C, R]) Started(self engine.Peer, recovered engine.Recovered) {
-	n.cluster.violated(n.cluster.checks.Started(self, recovered))
+	n.check(func(checks *check.Cluster) error { return checks.Started(self, recovered) })
 	n.status = engine.Status{ID: n.id, Term: recovered.HardState.Term, Vote: recovered.HardState.Vote}
 }
 
 // Stepped implements [actors.Observer].
 func (n *node[C, R]) Stepped(event engine.Event, actions []engine.Action, status engine.Status) {
-	event, actions = n.withoutAnswers(event, actions)
-	n.cluster.violated(n.cluster.checks.Stepped(n.id, event, actions, status))
+	n.check(func(checks *check.Cluster) error {
+		event, actions := n.withoutAnswers(event, actions)
+		return checks.Stepped(n.id, event, actions, status)
+	})
 	if status.Role == engine.Leader && (n.status.Role != engine.Leader || n.status.Term != status.Term) {
 		n.firstOfTerm = n.status.Last.Index + 1
 	}
@@ -220,10 +298,10 @@ func (n *node[C, R]) withoutAnswers(event engine.Event, actions []engine.Action)
 
 // Durable implements [actors.Observer].
 func (n *node[C, R]) Durable(seq engine.Seq) {
-	n.cluster.violated(n.cluster.checks.Durable(n.id, seq))
+	n.check(func(checks *check.Cluster) error { return checks.Durable(n.id, seq) })
 }
 
 // Left implements [actors.Observer].
 func (n *node[C, R]) Left(to engine.NodeID, message engine.Message) {
-	n.cluster.violated(n.cluster.checks.Left(n.id, to, message))
+	n.check(func(checks *check.Cluster) error { return checks.Left(n.id, to, message) })
 }
