@@ -16,6 +16,9 @@ import (
 	"github.com/yggr-go/yggr/engine"
 )
 
+// patience ends a test that waits for what never comes; nothing is measured by it.
+const patience = time.Minute
+
 // quiet is how long a test listens to what has to be silent. It cannot fail a link that is.
 const quiet = 50 * time.Millisecond
 
@@ -59,6 +62,7 @@ func (w *wire) connect(t *testing.T) (near, far net.Conn) {
 
 func requireLine(t *testing.T, conn net.Conn, want string) {
 	t.Helper()
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, want, line)
