@@ -39,7 +39,7 @@ func newWire(t *testing.T) *wire {
 	w := &wire{mesh: NewMesh(), target: target}
 	t.Cleanup(func() {
 		w.mesh.Close()
-		target.Close()
+		_ = target.Close()
 	})
 	w.address, err = w.mesh.route(1, 2, target.Addr().String())
 	require.NoError(t, err)
