@@ -58,7 +58,7 @@ bench-peers-full: ## the same with more peers, larger commands and the hops of o
 	@cd bench && go run ./cmd/benchpeers -hops -systems yggr,etcd,etcd-sync,hashicorp,floor -size 16,1024 -seconds 3
 
 .PHONY: bench-faults
-bench-faults: ## writes while a follower is black-holed, and fifty restarts of a follower: about five minutes
+bench-faults: ## writes while a follower is black-holed, and fifty restarts of a follower: about four minutes
 	@$(setup) go
 	@cd bench && go run ./cmd/benchfaults
 

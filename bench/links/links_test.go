@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -15,6 +16,9 @@ import (
 	"github.com/yggr-go/yggr/engine"
 )
 
+// patience ends a test that waits for what never comes; nothing is measured by it.
+const patience = time.Minute
+
 // quiet is how long a test listens to what has to be silent. It cannot fail a link that is.
 const quiet = 50 * time.Millisecond
 
@@ -23,19 +27,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // wire is a connection of n1 through the mesh to a listener that stands for n2.
 type wire struct {
 	mesh      *Mesh
-	target    net.Listener
+	target    *net.TCPListener
 	address   string // of the link 1→2
 	near, far net.Conn
 }
 
 func newWire(t *testing.T) *wire {
 	t.Helper()
-	target, err := net.Listen("tcp", "127.0.0.1:0")
+	target, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	w := &wire{mesh: NewMesh(), target: target}
 	t.Cleanup(func() {
 		w.mesh.Close()
-		target.Close()
+		_ = target.Close()
 	})
 	w.address, err = w.mesh.route(1, 2, target.Addr().String())
 	require.NoError(t, err)
@@ -58,6 +62,7 @@ func (w *wire) connect(t *testing.T) (near, far net.Conn) {
 
 func requireLine(t *testing.T, conn net.Conn, want string) {
 	t.Helper()
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, want, line)
@@ -134,6 +139,18 @@ func TestSilentNodesAreNotReached(t *testing.T) {
 	near, far := w.connect(t)
 	say(t, near, "there\n")
 	requireLine(t, far, "there\n")
+}
+
+// What the mesh itself did to make a node unreachable does not reach it afterwards.
+func TestFillersStayOutside(t *testing.T) {
+	w := newWire(t)
+	require.NoError(t, w.mesh.Silence(2))
+	require.NoError(t, w.mesh.Heal())
+	w.connect(t) // let in after the fillers
+	w.mesh.Close()
+	require.NoError(t, w.target.SetDeadline(time.Now().Add(quiet)))
+	_, err := w.target.Accept()
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 }
 
 // The links between others go on.

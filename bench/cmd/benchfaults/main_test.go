@@ -50,6 +50,7 @@ func requireEmpty(t *testing.T, dir string) {
 
 // Both faults, through processes of their own, into tables. Every run verifies the three nodes.
 func TestBench(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var b buffers
 	code := b.run(t.Context(), "-dir", dir, "-clients", "4", "-pairs", "1", "-measure", "100ms", "-warmup", "10ms",
@@ -65,6 +66,7 @@ func TestBench(t *testing.T) {
 
 // A silent follower misses what is written meanwhile, and catches up.
 func TestTheFollowerIsSilent(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	task := pointTask{Clients: 2, Silent: true, Measure: 100 * time.Millisecond}
 	result, err := task.try(t.Context(), t.TempDir(), report.NewBlackHoles(commandSize), &log)
@@ -76,6 +78,7 @@ func TestTheFollowerIsSilent(t *testing.T) {
 
 // A follower that is said to be silent and is not makes its run void: the fault has to be one.
 func TestAFollowerThatHearsIsNotSilent(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	p := point{task: pointTask{Clients: 1, Silent: true}, mesh: links.NewMesh()}
@@ -115,11 +118,13 @@ func TestTheWriterIsHeldToItsWrites(t *testing.T) {
 
 // An interrupt ends the processes, and nothing is left.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{
 		{"-pairs", "1", "-measure", "60s", "-restarts", "0"},
 		{"-pairs", "0", "-restarts", "1000"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			ctx, interrupt := context.WithCancelCause(t.Context())
 			var b buffers

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"runtime"
 	"time"
 
 	"github.com/yggr-go/yggr/bench/process"
@@ -108,14 +109,18 @@ func (m *member) status(ctx context.Context) (nodeStatus, error) {
 	return *e.Status, nil
 }
 
-// kill ends the process as a crash does (SIGKILL on Unix), and waits until it is gone.
+// kill ends the process as a crash does (SIGKILL on Unix), and waits until it is gone. One that had ended by itself has
+// failed.
 func (m *member) kill() error {
 	if m.child == nil {
 		return nil
 	}
 	err := m.child.Process.Kill()
 	m.drain()
-	_ = m.child.Wait() // "killed"
+	_ = m.child.Wait() // what it says of one that was killed is no news
+	if state := m.child.ProcessState; state.Exited() && runtime.GOOS != "windows" {
+		err = errors.Join(err, fmt.Errorf("%w: %v", errChildEnded, state))
+	}
 	m.child = nil
 	return err
 }

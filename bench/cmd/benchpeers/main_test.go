@@ -48,6 +48,7 @@ func requireEmpty(t *testing.T, dir string) {
 
 // Every system, through processes of their own, into a table, a CSV file and a profile.
 func TestBench(t *testing.T) {
+	t.Parallel()
 	dir, output := t.TempDir(), t.TempDir()
 	csv := filepath.Join(output, "all.csv")
 	var names []string
@@ -73,6 +74,7 @@ func TestBench(t *testing.T) {
 
 // An interrupt ends the child too, and nothing is left.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ctx, interrupt := context.WithCancelCause(t.Context())
 	var b buffers
