@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // A node that was removed hears from no leader any more and would campaign for ever. Stickiness and pre-vote keep it
 // from disturbing the others (dissertation §4.2.3), but nothing in the paper tells it that it is removed. Here it gets
 // the entry while its removal is not committed, and a notice from whomever it asks for a vote afterwards.
@@ -40,7 +42,7 @@ func (e *Engine) recvRemoved(from Peer, m *Removed) {
 	switch {
 	case m.Incarnation != e.cfg.Incarnation || len(e.log.configurations) == 0:
 		return
-	case e.log.namesAfter(e.self(), m.Commit) || m.Commit.Index <= max(e.commit, e.removedAsOf.Index):
+	case e.namedAfter(m.Commit) || m.Commit.Index <= max(e.commit, e.removedAsOf.Index):
 		if e.tracing {
 			e.tracef("%v knows more than %v, which does not count it as of %v", e.cfg.ID, from.ID, m.Commit)
 		}
@@ -59,20 +61,25 @@ func (e *Engine) recvRemoved(from Peer, m *Removed) {
 
 // removed reports whether this node knows that it is no member any more.
 func (e *Engine) removed() bool {
-	return e.removedAsOf.Index != 0 && !e.log.namesAfter(e.self(), e.removedAsOf)
+	return e.removedAsOf.Index != 0 && !e.namedAfter(e.removedAsOf)
 }
 
 func (e *Engine) self() Peer { return Peer{ID: e.cfg.ID, Incarnation: e.cfg.Incarnation} }
 
-// namesAfter reports whether the newest configuration names the peer and can have followed a committed position: it
-// stands behind it and is not of an earlier term. One of an earlier term at a later index is on a branch that died.
-func (l *log) namesAfter(peer Peer, committed Position) bool {
-	newest := l.configuration()
-	if !newest.Membership.names(peer) || newest.index <= committed.Index {
-		return false
+// namedAfter reports whether a configuration names this node that may be in force and can have followed a committed
+// position: it stands behind it and is not of an earlier term. One of an earlier term at a later index is on a branch
+// that died. While the newest configuration is not committed, the one before it may be the one in force.
+func (e *Engine) namedAfter(committed Position) bool {
+	for _, c := range slices.Backward(e.log.configurations) {
+		term, _ := e.log.term(c.index)
+		if c.index > committed.Index && term >= committed.Term && c.Membership.names(e.self()) {
+			return true
+		}
+		if c.index <= e.commit {
+			break
+		}
 	}
-	term, _ := l.term(newest.index)
-	return term >= committed.Term
+	return false
 }
 
 // configurationsCommitted takes in that the configurations above an index, up to commit, are committed. A node whose
