@@ -37,23 +37,23 @@ func (e *Engine) outside(peer Peer) bool {
 }
 
 // recvRemoved believes that this node is no member, unless its own configuration may be news to the sender. From
-// then on it is passive: it accepts any leader and does not campaign, until a newer configuration names it.
+// then on it is passive: it accepts any leader and does not campaign, until a newer configuration names it. A leader is
+// deposed by the answers of its followers and not by this.
 func (e *Engine) recvRemoved(from Peer, m *Removed) {
-	switch {
-	case m.Incarnation != e.cfg.Incarnation || len(e.log.configurations) == 0:
+	known := max(e.commit, e.removedAsOf.Index)
+	if m.Incarnation != e.cfg.Incarnation || m.Commit.Index <= known || e.role == Leader || len(e.log.configurations) == 0 {
 		return
-	case e.namedAfter(m.Commit) || m.Commit.Index <= max(e.commit, e.removedAsOf.Index):
+	}
+	e.removedAsOf = m.Commit
+	if !e.removed() {
 		if e.tracing {
-			e.tracef("%v knows more than %v, which does not count it as of %v", e.cfg.ID, from.ID, m.Commit)
+			e.tracef("%v does not count itself out as of %v, as %v does: it was added after that", e.cfg.ID, m.Commit, from.ID)
 		}
 		return
-	case e.role == Leader:
-		return // it is the answers of its followers that depose a leader
 	}
 	if e.tracing {
 		e.tracef("%v hears from %v that it is no member as of %v", e.cfg.ID, from.ID, m.Commit)
 	}
-	e.removedAsOf = m.Commit
 	if e.role != Follower {
 		e.becomeFollower(0)
 	}
@@ -92,7 +92,7 @@ func (e *Engine) configurationsCommitted(above Index) {
 		}
 		if e.log.configurations[i-1].Membership.names(e.self()) {
 			e.removedAsOf = e.log.position(c.index)
-			if e.tracing {
+			if e.tracing && e.removed() {
 				e.tracef("%v is removed as of %v", e.cfg.ID, e.removedAsOf)
 			}
 		}
