@@ -34,11 +34,11 @@ func (e *Engine) hearsQuorum() bool {
 		voters, heard = 1, 1
 	}
 	for _, p := range e.followers {
+		p.silence++
 		if p.Role != Voter {
 			continue
 		}
 		voters++
-		p.silence++
 		if p.silence <= e.cfg.ElectionTimeoutMinTicks && p.state != dataLost {
 			heard++
 		}

@@ -41,7 +41,7 @@ type Engine struct {
 	shared      sharedAppend
 	matches     []Index // scratch for commitment
 
-	change         Index // of the newest configuration that changes members and is not committed; zero when there is none
+	inFlight       Index // of the newest configuration that changes members and is not committed; zero when there is none
 	transfer       transfer
 	timeoutNowSent bool // in this term
 
