@@ -157,7 +157,9 @@ func TestVotersChangeOnlyAmongBoundVoters(t *testing.T) {
 		require.Equal(t, &ConfigChangeRejected{ID: 7, Reason: RefuseNotReady}, begin().change(c), "%v", c.Kind)
 	}
 	for _, c := range []ConfigChange{
-		{Kind: ChangeAddLearner, Target: 9, Address: "n9:1"}, {Kind: ChangeRemove, Target: 3}, {Kind: ChangeDemote, Target: 3},
+		{Kind: ChangeAddLearner, Target: 9, Address: "n9:1"},
+		{Kind: ChangeRemove, Target: 3},
+		{Kind: ChangeDemote, Target: 3},
 		{Kind: ChangeUpdateAddress, Target: 3, Address: "n3:2"},
 	} {
 		require.IsType(t, &ConfigChangeAccepted{}, begin().change(c), "%v", c.Kind)
