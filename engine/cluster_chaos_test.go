@@ -24,6 +24,7 @@ type chaos struct {
 	stuck   bool                   // a disk was wiped so early that the others need not be able to go on
 	stalled map[engine.NodeID]bool // disks that take no write at all for a while
 	clocks  map[engine.NodeID]*nodeClock
+	changes changes
 	terms   map[engine.Term]bool // that had a leader
 	held    []heldMessage
 	now     int // rounds so far
@@ -40,13 +41,15 @@ type faults struct {
 	crash, restart, wipe            float64
 	partition, oneWay, heal, forget float64
 	depose                          float64 // of a leader: crash, or silence in one or both directions
+	change, transfer                float64
 }
 
 // tally counts what happened, to show that a sweep was not vacuous.
 type tally struct {
 	leaders, accepted, refused, applied, crashes, wipes, earlyWipes, partitions, messages, held int
 
-	pauses, reads, served, servedByLease, failed int
+	pauses, reads, served, servedByLease, failed                         int
+	joins, changed, unchanged, committed, readded, transfers, handedOver int
 }
 
 func (t *tally) add(other tally) {
@@ -65,6 +68,13 @@ func (t *tally) add(other tally) {
 	t.served += other.served
 	t.servedByLease += other.servedByLease
 	t.failed += other.failed
+	t.joins += other.joins
+	t.changed += other.changed
+	t.unchanged += other.unchanged
+	t.committed += other.committed
+	t.readded += other.readded
+	t.transfers += other.transfers
+	t.handedOver += other.handedOver
 }
 
 const (
@@ -103,6 +113,7 @@ func (c *chaos) drawFaults() faults {
 		sync: 0.3 + 0.7*c.random.Float64(), confirm: 0.2 + 0.8*c.random.Float64(), stallDisk: c.sometimes(0.03), apply: 0.3 + 0.7*c.random.Float64(),
 		crash: c.sometimes(0.02), restart: 0.05 + 0.2*c.random.Float64(), wipe: c.sometimes(0.01),
 		partition: c.sometimes(0.1), oneWay: c.sometimes(0.1), heal: 0.05 + 0.25*c.random.Float64(), forget: c.sometimes(1), depose: 0.05 * c.random.Float64(),
+		change: 0.05 + 0.3*c.random.Float64(), transfer: c.sometimes(0.1),
 	}
 }
 
@@ -162,6 +173,8 @@ func (c *chaos) play() error {
 		c.early = true
 	} else if err := c.calmUntil("every founder is bound", calmBudget, c.bound); err != nil {
 		return err
+	} else if c.random.IntN(4) != 0 {
+		c.changes.on = true
 	}
 	for _, id := range ids {
 		c.cluster.StallDisk(id)
@@ -194,6 +207,9 @@ func (c *chaos) round() error {
 		}
 	}
 	c.readSome()
+	if err := c.operate(); err != nil {
+		return err
+	}
 	c.deliverSome()
 	return c.verdict()
 }
@@ -308,7 +324,7 @@ func (c *chaos) maybeCrash(id engine.NodeID) error {
 	c.crash(id)
 	if wipe {
 		c.countWipe(id)
-		return c.cluster.Wipe(id, c.random.IntN(2) == 0)
+		return c.cluster.Wipe(id, c.comesBackAsFounder(id))
 	}
 	return nil
 }
@@ -325,6 +341,9 @@ func (c *chaos) crash(id engine.NodeID) {
 // of R15: a founder that loses its disk cannot be told from one that never had anything, before a majority of the
 // others holds the committed entry that binds it.
 func (c *chaos) mayWipe(id engine.NodeID) bool {
+	if c.changes.on {
+		return c.viable(id, engine.Membership{})
+	}
 	return c.wiped[id] || len(c.wiped) < (c.size-1)/2 && c.holders(id, id) > c.size/2
 }
 

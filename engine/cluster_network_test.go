@@ -20,7 +20,10 @@ func (c *chaos) breakNetwork() {
 	}
 }
 
-func (c *chaos) anyone() engine.NodeID { return engine.NodeID(1 + c.random.IntN(c.size)) }
+func (c *chaos) anyone() engine.NodeID {
+	ids := c.cluster.IDs()
+	return ids[c.random.IntN(len(ids))]
+}
 
 func (c *chaos) split() {
 	side := map[engine.NodeID]bool{}
@@ -112,6 +115,9 @@ func (c *chaos) mend() error {
 		c.probe(&probe)
 		return c.appliedEverywhere(probe)
 	})
+	if err == nil {
+		err = c.settleChanges()
+	}
 	if err != nil {
 		return err
 	}
@@ -130,7 +136,7 @@ func (c *chaos) calmUntil(what string, budget int, reached func() bool) error {
 				return fmt.Errorf("%w; %w", err, c.verdict())
 			}
 		}
-		for range 20 * c.size * (1 + c.cluster.InFlight()) {
+		for range 20 * len(c.cluster.IDs()) * (1 + c.cluster.InFlight()) {
 			if c.cluster.InFlight() == 0 {
 				break
 			}
@@ -151,8 +157,11 @@ func (c *chaos) lasted(rounds int) func() bool {
 	}
 }
 
-// counting returns the nodes with the disk that they were founded with.
+// counting returns the members with the disk that they were founded or added with.
 func (c *chaos) counting() []engine.NodeID {
+	if c.changes.on {
+		return c.members()
+	}
 	var ids []engine.NodeID
 	for _, id := range c.cluster.IDs() {
 		if !c.wiped[id] {

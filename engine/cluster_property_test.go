@@ -18,8 +18,9 @@ var (
 // TestRandomCluster lives through random histories of clusters of 1, 2, 3 and 5 nodes: messages get lost,
 // repeated, reordered and held back for many rounds, links break in one or both directions, disks and state machines answer late or not
 // for a while, clocks drift, nodes are paused, crash with a random part of their writes and come back, some with an empty
-// disk. Clients write and read everywhere, in half of all clusters under leases. After every step the invariants of the engines and the checkers of sim/check hold; in the end everything is mended
-// and the cluster must elect a leader and apply a command everywhere.
+// disk; members come and go, and leadership is handed over. Clients write and read everywhere, in half of all clusters
+// under leases. After every step the invariants of the engines and the checkers of sim/check hold; in the end everything
+// is mended and the cluster must elect a leader and apply a command everywhere.
 //
 //	go test ./engine -run TestRandomCluster -cluster.seeds=5000
 //	go test ./engine -run TestRandomCluster -cluster.seed=10001 -cluster.seeds=5000

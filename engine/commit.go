@@ -18,7 +18,7 @@ func (e *Engine) advanceCommit() {
 	}
 	e.commitUpTo(index, e.cfg.ID)
 	e.commitMoved = true
-	if e.change != 0 && e.change <= e.commit {
+	if e.inFlight != 0 && e.inFlight <= e.commit {
 		e.changeCommitted()
 	}
 	if e.role == Leader && e.bindFounders() {

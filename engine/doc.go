@@ -5,8 +5,11 @@
 // [Engine.Step] takes one event and returns the actions that follow from it. It is the only way forward: there
 // is no other input and no other output, and the same events in the same order give the same actions, always.
 //
-//	   Tick  Incoming  ClientProposal  Persisted  Applied  PeerSeen
-//	     │      │       ProposeRead        ▲          ▲       │
+//	                   ClientProposal
+//	                    ProposeRead
+//	                 ProposeConfigChange
+//	   Tick  Incoming  TransferLeadership  Persisted  Applied  PeerSeen
+//	     │      │            │             ▲          ▲       │
 //	     ▼      ▼            ▼             │          │       ▼
 //	┌───────────────────── Step ───────────┼──────────┼──────────┐
 //	│  term, vote, log · role · commit     │          │          │
@@ -50,7 +53,8 @@
 // A message waits for the disk exactly if it is a promise that a crash could take back:
 //
 //	waits    RequestVote, a granted vote, an accepted append
-//	at once  appends, heartbeats and their answers, refusals, rejections, pre-votes and their answers
+//	at once  appends, heartbeats and their answers, refusals, rejections, pre-votes and their answers, requests to
+//	         campaign, notices of removal
 //
 // A leader's own messages need not wait because it only leads once its term and its vote are durable; it writes
 // its entries while they travel, and counts itself only up to what its own disk confirmed (§10.2.1).
@@ -66,7 +70,10 @@
 //	progress.go   what a leader knows of a follower; replicate.go sends by it
 //	commit.go     what is committed (§3.6); apply.go hands it out
 //	read_index.go linearizable reads (§6.4); lease.go does without the round (§6.4.1)
-//	founders.go   how the incarnations of the first members get into the log
+//	change.go     how the membership changes (§4.1); leaving.go ends what a change leaves behind (§4.2.2)
+//	founders.go   how the incarnations of members that nobody had met get into the log
+//	removed.go    how a removed node learns of it (§4.2.3)
+//	transfer.go   how leadership is handed over (§3.10)
 //	durable.go    which part of the log is durable while writes are under way
 //	output.go     actions and their order
 //	invariants.go what is true after every Step

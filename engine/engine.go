@@ -45,7 +45,7 @@ type Engine struct {
 	echoes      []SendNumber // scratch for read rounds
 	lease       lease
 
-	change         Index // of the newest configuration that changes members and is not committed; zero when there is none
+	inFlight       Index // of the newest configuration that changes members and is not committed; zero when there is none
 	transfer       leadershipTransfer
 	timeoutNowSent bool // in this term: somebody may be elected while others still hear us
 

@@ -82,10 +82,7 @@ func TestBindingWaitsForAChangeOfVoters(t *testing.T) {
 	a.lead()
 	a.sync()
 	a.accept(2, 3)
-	change := a.log.configuration().Configuration
-	change.Change, change.Target = ChangeDemote, 2
-	a.appendOwn(Entry{Kind: EntryConfiguration, Data: change.Encode()}, configurationAt{index: 4, Configuration: change})
-	a.writes = a.disk.issued
+	require.IsType(t, &ConfigChangeAccepted{}, a.change(ConfigChange{Kind: ChangeDemote, Target: 3}))
 	a.step(&PeerSeen{From: peer(3)})
 	require.Zero(t, bindings(a)[3])
 	a.accept(2, 4)

@@ -100,7 +100,9 @@ func (e *Engine) checkRole() {
 		e.must(e.leader == e.cfg.ID, "a leader follows itself")
 		last, _ := e.log.term(e.log.lastIndex())
 		e.must(last == e.state.Term, "a leader's log ends with an entry of its term")
+		e.must((e.inFlight != 0) == e.changeInFlight(ChangeKind.changesMembers), "a leader knows of the change in flight")
 	case Candidate, PreCandidate:
+		e.must(e.transfer.target == 0, "nobody campaigns before its transfer has ended")
 		e.must(e.leader == 0, "who campaigns follows nobody")
 	case Follower:
 		e.must(e.leader != e.cfg.ID, "a follower does not follow itself")
@@ -111,6 +113,7 @@ func (e *Engine) checkRole() {
 func (e *Engine) checkFollowers() {
 	for i, p := range e.followers {
 		e.must(i == 0 || e.followers[i-1].ID < p.ID, "followers ascend")
+		e.must(!p.leaving || e.inFlight != 0, "nobody is leaving without a change in flight")
 		e.must(p.match < p.next, "match is below next")
 		e.must(p.next <= e.log.lastIndex()+1, "next is at most the end of the log")
 		bytes, last := 0, p.match

@@ -3,9 +3,9 @@ package engine
 import "slices"
 
 // leaving returns the members that a configuration which is not committed has removed. It also tells which one that
-// is: e.change is the newest of the changes in flight, of which a leader makes one at a time (dissertation §4.1).
+// is: e.inFlight is the newest of the changes in flight, of which a leader makes one at a time (dissertation §4.1).
 func (e *Engine) leaving() []Member {
-	e.change = 0
+	e.inFlight = 0
 	var left []Member
 	newest := e.Membership()
 	for _, c := range slices.Backward(e.log.configurations) {
@@ -19,7 +19,7 @@ func (e *Engine) leaving() []Member {
 			break
 		}
 		if c.Change.changesMembers() {
-			e.change = max(e.change, c.index)
+			e.inFlight = max(e.inFlight, c.index)
 		}
 	}
 	return left
@@ -27,7 +27,7 @@ func (e *Engine) leaving() []Member {
 
 // changeCommitted ends what lasted until the change in flight was committed.
 func (e *Engine) changeCommitted() {
-	e.change = 0
+	e.inFlight = 0
 	e.dismissLeaving()
 	if !e.counts {
 		e.stepAside()

@@ -87,6 +87,18 @@ func sizeOf(entries []Entry) int {
 	return total
 }
 
+// beginning returns the founders' entry and the one behind it, which go together whatever the bounds: a log that holds
+// nothing but the first is that of a founder that no leader has met, and no member that comes back may look like one.
+// A leader's log always holds both.
+func (l *log) beginning() ([]Entry, int) {
+	entries := l.slice(1, min(2, l.lastIndex()))
+	size := 0
+	for i := range entries {
+		size += entries[i].Size()
+	}
+	return entries, size
+}
+
 // append adds entries that follow the end. Configurations among them are registered by the caller.
 func (l *log) append(entries ...Entry) {
 	l.reserve(len(entries))

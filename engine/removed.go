@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // A node that was removed hears from no leader any more and would campaign for ever. Stickiness and pre-vote keep it
 // from disturbing the others (dissertation §4.2.3), but nothing in the paper tells it that it is removed. Here it gets
 // the entry while its removal is not committed, and a notice from whomever it asks for a vote afterwards.
@@ -35,23 +37,23 @@ func (e *Engine) outside(peer Peer) bool {
 }
 
 // recvRemoved believes that this node is no member, unless its own configuration may be news to the sender. From
-// then on it is passive: it accepts any leader and does not campaign, until a newer configuration names it.
+// then on it is passive: it accepts any leader and does not campaign, until a newer configuration names it. A leader is
+// deposed by the answers of its followers and not by this.
 func (e *Engine) recvRemoved(from Peer, m *Removed) {
-	switch {
-	case m.Incarnation != e.cfg.Incarnation || len(e.log.configurations) == 0:
+	known := max(e.commit, e.removedAsOf.Index)
+	if m.Incarnation != e.cfg.Incarnation || m.Commit.Index <= known || e.role == Leader || len(e.log.configurations) == 0 {
 		return
-	case e.log.namesAfter(e.self(), m.Commit) || m.Commit.Index <= max(e.commit, e.removedAsOf.Index):
+	}
+	e.removedAsOf = m.Commit
+	if !e.removed() {
 		if e.tracing {
-			e.tracef("%v knows more than %v, which does not count it as of %v", e.cfg.ID, from.ID, m.Commit)
+			e.tracef("%v does not count itself out as of %v, as %v does: it was added after that", e.cfg.ID, m.Commit, from.ID)
 		}
 		return
-	case e.role == Leader:
-		return // it is the answers of its followers that depose a leader
 	}
 	if e.tracing {
 		e.tracef("%v hears from %v that it is no member as of %v", e.cfg.ID, from.ID, m.Commit)
 	}
-	e.removedAsOf = m.Commit
 	if e.role != Follower {
 		e.becomeFollower(0)
 	}
@@ -59,20 +61,25 @@ func (e *Engine) recvRemoved(from Peer, m *Removed) {
 
 // removed reports whether this node knows that it is no member any more.
 func (e *Engine) removed() bool {
-	return e.removedAsOf.Index != 0 && !e.log.namesAfter(e.self(), e.removedAsOf)
+	return e.removedAsOf.Index != 0 && !e.namedAfter(e.removedAsOf)
 }
 
 func (e *Engine) self() Peer { return Peer{ID: e.cfg.ID, Incarnation: e.cfg.Incarnation} }
 
-// namesAfter reports whether the newest configuration names the peer and can have followed a committed position: it
-// stands behind it and is not of an earlier term. One of an earlier term at a later index is on a branch that died.
-func (l *log) namesAfter(peer Peer, committed Position) bool {
-	newest := l.configuration()
-	if !newest.Membership.names(peer) || newest.index <= committed.Index {
-		return false
+// namedAfter reports whether a configuration names this node that may be in force and can have followed a committed
+// position: it stands behind it and is not of an earlier term. One of an earlier term at a later index is on a branch
+// that died. While the newest configuration is not committed, the one before it may be the one in force.
+func (e *Engine) namedAfter(committed Position) bool {
+	for _, c := range slices.Backward(e.log.configurations) {
+		term, _ := e.log.term(c.index)
+		if c.index > committed.Index && term >= committed.Term && c.Membership.names(e.self()) {
+			return true
+		}
+		if c.index <= e.commit {
+			break
+		}
 	}
-	term, _ := l.term(newest.index)
-	return term >= committed.Term
+	return false
 }
 
 // configurationsCommitted takes in that the configurations above an index, up to commit, are committed. A node whose
@@ -85,7 +92,7 @@ func (e *Engine) configurationsCommitted(above Index) {
 		}
 		if e.log.configurations[i-1].Membership.names(e.self()) {
 			e.removedAsOf = e.log.position(c.index)
-			if e.tracing {
+			if e.tracing && e.removed() {
 				e.tracef("%v is removed as of %v", e.cfg.ID, e.removedAsOf)
 			}
 		}

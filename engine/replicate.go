@@ -94,6 +94,9 @@ func (e *Engine) buildAppend(p *progress) (*AppendEntries, int) {
 		return s, e.shared.bytes
 	}
 	entries, bytes := e.log.bounded(p.next, e.log.lastIndex(), e.cfg.MaxAppendEntries, e.cfg.MaxAppendBytes)
+	if p.next == 1 && len(entries) == 1 {
+		entries, bytes = e.log.beginning()
+	}
 	m := &AppendEntries{
 		Term: e.state.Term, Prev: e.log.position(p.next - 1), Entries: entries, Commit: e.commit,
 	}

@@ -108,9 +108,6 @@ func (e *Engine) tally(o outcome) {
 // becomeLeader takes over. It knows nothing of the others' logs yet, and commits what earlier terms left by
 // committing an entry of its own term (dissertation §3.6.2).
 func (e *Engine) becomeLeader() {
-	if e.transfer.target != 0 {
-		e.failTransfer(TransferAborted)
-	}
 	e.role, e.leader = Leader, e.cfg.ID
 	e.timer.beat, e.sendNumber, e.timeoutNowSent = 0, 0, false
 	e.lease = lease{}

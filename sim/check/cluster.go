@@ -89,7 +89,7 @@ func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine
 		c.commits.stepped(n, before, actions),
 		c.complete.stepped(n, before),
 		c.reads.stepped(n, event, actions),
-		c.complete.checkOneChange(n, event),
+		c.complete.checkOneChange(n, actions),
 		c.complete.checkRemoved(n, before),
 		c.machines.stepped(n, actions),
 		c.outcomes.stepped(n, event, actions),

@@ -117,14 +117,12 @@ func checkMembership(n *node) error {
 }
 
 // checkOneChange judges the changes that a leader begins by what is truly committed.
-func (l *leaderCompleteness) checkOneChange(n *node, event engine.Event) error {
-	if _, asked := event.(*engine.ProposeConfigChange); !asked || n.status.Role != engine.Leader || len(n.configurations) == 0 {
+func (l *leaderCompleteness) checkOneChange(n *node, actions []engine.Action) error {
+	accepts := func(action engine.Action) bool { _, ok := action.(*engine.ConfigChangeAccepted); return ok }
+	if !slices.ContainsFunc(actions, accepts) || len(n.configurations) == 0 {
 		return nil
 	}
 	begun := n.configurations[len(n.configurations)-1]
-	if begun.position != n.status.Last || begun.position.Term != n.status.Term {
-		return nil // refused
-	}
 	if len(l.committed) == 0 || l.committed[len(l.committed)-1].position.Term != n.status.Term {
 		return violated("one change", "%v changes the membership at %v and nothing of term %d is committed", n.peer.ID, begun.position, n.status.Term)
 	}
