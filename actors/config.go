@@ -28,8 +28,15 @@ type Config struct {
 	ElectionTimeoutMaxTicks int           // 20
 	HeartbeatIntervalTicks  int           // 3
 	PreVote                 bool          // true
+	// LeaseDurationTicks lets the leader serve linearizable reads without asking anybody for so long after a majority
+	// answered it; 0, the default, is off. It must be below ElectionTimeoutMinTicks - HeartbeatIntervalTicks and needs
+	// PreVote. Leases rest on clocks: keep them off where a clock may drift by more than 5 %, or stop, as those of
+	// virtual machines do that are moved or restored from an image. Before ElectionTimeoutMinTicks or TickInterval of a
+	// running cluster is made shorter, turn leases off on every node.
+	LeaseDurationTicks int
 
 	MaxPendingProposals int // 4,096 commands accepted and not yet answered; beyond it ErrBusy
+	MaxPendingReads     int // 4,096 reads accepted and not yet answered; beyond it ErrBusy
 	MaxPendingApplies   int // 4,096 entries handed to the state machine and not yet applied
 	MaxCommandBytes     int // 8 MiB, one encoded command; at most 12 MiB, so that it fits into a transport's frame
 
@@ -69,6 +76,7 @@ func DefaultConfig(id engine.NodeID) Config {
 		HeartbeatIntervalTicks:  3,
 		PreVote:                 true,
 		MaxPendingProposals:     4096,
+		MaxPendingReads:         4096,
 		MaxPendingApplies:       4096,
 		MaxCommandBytes:         8 << 20,
 		ShutdownTimeout:         5 * time.Second,
@@ -92,6 +100,7 @@ func (c *Config) Validate() error {
 	require(c.Network != nil, "Network is nil")
 	require(c.MaxCommandBytes <= maxCommandBytes, "MaxCommandBytes %d is above %d", c.MaxCommandBytes, maxCommandBytes)
 	require(c.MaxPendingProposals > 0, "MaxPendingProposals %d is not positive", c.MaxPendingProposals)
+	require(c.MaxPendingReads > 0, "MaxPendingReads %d is not positive", c.MaxPendingReads)
 	require(c.ShutdownTimeout >= 0, "ShutdownTimeout %v is negative", c.ShutdownTimeout)
 	require(c.Bootstrap != nil, "Bootstrap is nil: choose NewCluster, Join or Recover")
 	if mode, ok := c.Bootstrap.(NewCluster); ok {
@@ -137,6 +146,7 @@ func (c *Config) engineConfig(incarnation engine.Incarnation, random engine.Rand
 	e.ElectionTimeoutMaxTicks = c.ElectionTimeoutMaxTicks
 	e.HeartbeatIntervalTicks = c.HeartbeatIntervalTicks
 	e.PreVote = c.PreVote
+	e.LeaseDurationTicks = c.LeaseDurationTicks
 	e.MaxApplyEntries = c.MaxPendingApplies
 	e.MaxCommandBytes = c.MaxCommandBytes
 	e.Random = random

@@ -54,6 +54,7 @@ func newCore(cfg Config, app application) (*core, error) {
 		stopped: make(chan struct{}),
 		done:    make(chan struct{}),
 	}
+	c.mailbox.readRoom.limit = cfg.MaxPendingReads
 	c.log = cfg.Logger
 	if c.log == nil {
 		c.log = hclog.NewNullLogger()

@@ -30,9 +30,13 @@ func (d *driver) perform(ctx actor.Context, actions []engine.Action) {
 		case *engine.ProposalAccepted:
 			d.accepted(action)
 		case *engine.Redirect:
-			d.refuse(redirected(action))
+			d.refuse(redirected(action.Leader, action.Address))
 		case *engine.ProposalRejected:
 			d.refuse(rejected(action.Reason))
+		case *engine.ReadReady:
+			d.readReady(ctx, action)
+		case *engine.ReadFailed:
+			d.readFailed(action)
 		case *engine.PeerLostData:
 			d.core.log.Error("peer lost data that it had acknowledged; it does not count until it is removed and added anew",
 				"peer", action.Peer.String(), "acknowledged", uint64(action.Match), "claims", action.Claimed.String())
@@ -101,7 +105,7 @@ func (d *driver) propose(ctx actor.Context, b *naturalBatch) {
 	}
 }
 
-// refusal is why the driver takes no proposals; nil when it does.
+// refusal is why the driver takes no proposals and no reads; nil when it does.
 func (d *driver) refusal() error {
 	switch d.phase {
 	case starting:
@@ -135,11 +139,11 @@ func (d *driver) refuse(err error) {
 	d.natural = nil
 }
 
-func redirected(action *engine.Redirect) error {
-	if action.Leader == 0 {
+func redirected(leader engine.NodeID, address string) error {
+	if leader == 0 {
 		return ErrNoLeader
 	}
-	return &NotLeaderError{Leader: action.Leader, Address: action.Address}
+	return &NotLeaderError{Leader: leader, Address: address}
 }
 
 func rejected(reason engine.RejectReason) error {

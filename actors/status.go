@@ -17,10 +17,11 @@ type Status struct {
 // NodeMetrics gathers the counters of a node's parts.
 type NodeMetrics struct {
 	Status
-	Pending     int // commands accepted and not yet answered
-	Engine      engine.Metrics
-	Persistence persistence.Metrics
-	Transport   remote.Metrics
+	Pending      int // commands accepted and not yet answered
+	PendingReads int // reads accepted and not yet answered
+	Engine       engine.Metrics
+	Persistence  persistence.Metrics
+	Transport    remote.Metrics
 }
 
 // statusQuestion and metricsQuestion are questions of Go callers.
@@ -64,7 +65,9 @@ func (d *driver) status() Status {
 }
 
 func (d *driver) nodeMetrics() NodeMetrics {
-	m := NodeMetrics{Status: d.status(), Pending: d.core.mailbox.admission.pending()}
+	m := NodeMetrics{
+		Status: d.status(), Pending: d.core.mailbox.admission.pending(), PendingReads: d.core.mailbox.readRoom.pending(),
+	}
 	if d.engine != nil {
 		m.Engine = d.engine.Metrics()
 	}
