@@ -21,6 +21,8 @@ type applyActor struct {
 	// waiters handed over and not answered, in log order. The first may be partly applied: a batch whose entries
 	// came in several orders.
 	waiters []waiter
+	// reads that came after an entry could not be applied. They are answered when the life ends.
+	stranded []*readOrder
 }
 
 // Receive implements actor.Actor.
@@ -39,6 +41,8 @@ func (a *applyActor) handle(ctx actor.Context, message applyMessage) {
 	switch message := message.(type) {
 	case *applyOrder:
 		a.apply(ctx, message)
+	case *readOrder:
+		a.serve(message)
 	case *leadershipLost:
 		a.abandonUnhanded(message.handed)
 	case *drainApply:
@@ -60,6 +64,15 @@ func (a *applyActor) apply(ctx actor.Context, order *applyOrder) {
 	}
 	last := order.entries[len(order.entries)-1].Index
 	ctx.Send(ctx.Parent(), &applied{epoch: a.life.epoch, index: last})
+}
+
+// serve runs reads: everything that they have to see was ordered before them.
+func (a *applyActor) serve(order *readOrder) {
+	if a.failed {
+		a.stranded = append(a.stranded, order)
+		return
+	}
+	order.serve(a.machine.user())
 }
 
 // take makes the order's waiters those of the actor, once.
@@ -121,8 +134,11 @@ func (a *applyActor) abandonUnhanded(handed engine.Index) {
 // Their entries are committed, but nobody here will see what they answer.
 func (a *applyActor) abandon() {
 	for _, message := range a.mailbox.drainControl() {
-		if order, ok := message.(*applyOrder); ok {
+		switch order := message.(type) {
+		case *applyOrder:
 			a.take(order)
+		case *readOrder:
+			a.stranded = append(a.stranded, order)
 		}
 	}
 	cause := a.life.ended()
@@ -134,4 +150,8 @@ func (a *applyActor) abandon() {
 		w.answer(unknown(w.position(), cause))
 	}
 	a.waiters = nil
+	for _, order := range a.stranded {
+		order.fail(endOfRead(cause))
+	}
+	a.stranded = nil
 }

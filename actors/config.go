@@ -28,6 +28,12 @@ type Config struct {
 	ElectionTimeoutMaxTicks int           // 20
 	HeartbeatIntervalTicks  int           // 3
 	PreVote                 bool          // true
+	// LeaseDurationTicks lets the leader serve linearizable reads without asking anybody for so long after a majority
+	// answered it; 0, the default, is off. It must be below ElectionTimeoutMinTicks - HeartbeatIntervalTicks and needs
+	// PreVote. Leases rest on clocks: keep them off where a clock may drift by more than 5 %, or stop, as those of
+	// virtual machines do that are moved or restored from an image. Before ElectionTimeoutMinTicks or TickInterval of a
+	// running cluster is made shorter, turn leases off on every node.
+	LeaseDurationTicks int
 
 	// MaxBatchDelayTicks holds proposals for up to this many ticks, or until MaxBatchEntries commands are held, so that
 	// they are appended together. 0 (the default): not at all. Whatever queues while the disk is busy is one batch in any
@@ -36,6 +42,7 @@ type Config struct {
 	MaxBatchEntries    int // 64
 
 	MaxPendingProposals int // 4,096 commands accepted and not yet answered; beyond it ErrBusy
+	MaxPendingReads     int // 4,096 reads accepted and not yet answered; beyond it ErrBusy
 	MaxPendingApplies   int // 4,096 entries handed to the state machine and not yet applied
 	MaxApplyBytes       int // 8 MiB of entries handed to the state machine and not yet applied
 	MaxUnappliedBytes   int // 256 MiB of log above what is applied; beyond it a leader answers ErrBusy
@@ -84,6 +91,7 @@ func DefaultConfig(id engine.NodeID) Config {
 		PreVote:                 true,
 		MaxBatchEntries:         64,
 		MaxPendingProposals:     4096,
+		MaxPendingReads:         4096,
 		MaxPendingApplies:       4096,
 		MaxApplyBytes:           limits.MaxApplyBytes,
 		MaxUnappliedBytes:       limits.MaxUnappliedBytes,
@@ -114,6 +122,7 @@ func (c *Config) Validate() error {
 	require(c.MaxCommandBytes <= maxCommandBytes, "MaxCommandBytes %d is above %d", c.MaxCommandBytes, maxCommandBytes)
 	require(c.MaxAppendBytes <= maxCommandBytes, "MaxAppendBytes %d is above %d", c.MaxAppendBytes, maxCommandBytes)
 	require(c.MaxPendingProposals > 0, "MaxPendingProposals %d is not positive", c.MaxPendingProposals)
+	require(c.MaxPendingReads > 0, "MaxPendingReads %d is not positive", c.MaxPendingReads)
 	require(c.ShutdownTimeout >= 0, "ShutdownTimeout %v is negative", c.ShutdownTimeout)
 	require(c.Bootstrap != nil, "Bootstrap is nil: choose NewCluster, Join or Recover")
 	if mode, ok := c.Bootstrap.(NewCluster); ok {
@@ -163,6 +172,7 @@ func (c *Config) engineConfig(incarnation engine.Incarnation, random engine.Rand
 	e.PreVote = c.PreVote
 	e.MaxBatchDelayTicks = c.MaxBatchDelayTicks
 	e.MaxBatchEntries = c.MaxBatchEntries
+	e.LeaseDurationTicks = c.LeaseDurationTicks
 	e.MaxApplyEntries = c.MaxPendingApplies
 	e.MaxApplyBytes = c.MaxApplyBytes
 	e.MaxUnappliedBytes = c.MaxUnappliedBytes

@@ -59,6 +59,7 @@ func newCore(cfg Config, app application) (*core, error) {
 		done:    make(chan struct{}),
 	}
 	c.useLogger(cfg.Logger)
+	c.mailbox.readRoom.limit = cfg.MaxPendingReads
 	c.mailbox.adapt = c.adapt
 	c.mailbox.panicked = func(reason any, stack []byte) {
 		c.panicked = fmt.Errorf("panic: %v", reason)

@@ -6,9 +6,10 @@
 //
 //	node, err := actors.Start(ctx, system, definition, cfg)
 //	response, err := node.Write(ctx, command)
+//	value, err := actors.Query(ctx, node, func(m *machine) string { return m.value })
 //
 // Those who think in actors take [NewProps], spawn the raft actor under a supervisor of their own, send it
-// [Propose] and watch its PID. Both meet the same actor.
+// [Propose] and [Read], and watch its PID. Both meet the same actor.
 //
 // # The tree
 //
@@ -26,12 +27,19 @@
 //	Write ─▶ proposal lane ─▶ driver ─▶ engine ─┬─▶ persistence ─ persisted ─▶ driver ─▶ engine ─▶ apply ─▶ answer
 //	                                            └─▶ followers ──── appended ──────┘
 //
+// A linearizable read sees every write that was acknowledged before it, and writes nothing. The engine asks a majority
+// whether it still leads, once for all reads that wait, and the read runs on the apply actor behind everything that was
+// committed when it came.
+//
+//	Read ──▶ read lane ─▶ driver ─▶ engine ─▶ voters ─ answers ─▶ driver ─▶ engine ─▶ apply ─▶ answer
+//
 // # Backpressure
 //
 // The driver's mailbox has lanes. Ticks, completions and peer messages pass before clients. Proposals have a
 // bound, Config.MaxPendingProposals, held from acceptance to answer: beyond it a caller gets [ErrBusy] at once, on
 // its own goroutine, and the driver is not woken. Whatever is queued when the driver turns to the lane becomes one
-// batch: one append, one sync, one message to each follower, without waiting for more to come.
+// batch: one append, one sync, one message to each follower, without waiting for more to come. Reads have a lane and a
+// bound of their own, Config.MaxPendingReads.
 //
 // # Answers
 //

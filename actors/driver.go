@@ -38,6 +38,7 @@ type driver struct {
 	persistence, apply, ticker, snapshot, transporter *actor.PID
 
 	waiters waiters
+	reads   pendingReads
 	order   *persistOrder // being filled in the current step
 	issued  engine.Seq    // newest Persist action given out
 	durable engine.Seq    // newest Persist action confirmed
@@ -64,6 +65,7 @@ type events struct {
 	tick      engine.Tick
 	incoming  engine.Incoming
 	batch     engine.ClientProposalBatch
+	read      engine.ProposeRead
 	persisted engine.Persisted
 	applied   engine.Applied
 	seen      engine.PeerSeen
@@ -85,6 +87,8 @@ func (d *driver) Receive(ctx actor.Context) {
 		d.handle(ctx, message)
 	case *naturalBatch:
 		d.propose(ctx, message)
+	case *readBatch:
+		d.read(ctx, message)
 	case question:
 		d.answer(message)
 	case *actor.Started:
@@ -222,7 +226,9 @@ func (d *driver) meet(ctx actor.Context, hello remote.Hello) {
 		ctx.Send(d.persistence, &pinCluster{id: hello.Cluster})
 		d.pin()
 	}
-	d.events.seen = engine.PeerSeen{Now: d.core.clock.Now(), From: hello.Peer}
+	d.events.seen = engine.PeerSeen{
+		Now: d.core.clock.Now(), From: hello.Peer, MinElectionTimeout: engine.Duration(hello.MinElectionTimeout),
+	}
 	d.step(ctx, &d.events.seen)
 }
 

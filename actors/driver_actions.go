@@ -31,9 +31,13 @@ func (d *driver) perform(ctx actor.Context, actions []engine.Action) {
 		case *engine.ProposalAccepted:
 			d.accepted(action)
 		case *engine.Redirect:
-			d.refuse(action.ID, redirected(action))
+			d.refuse(action.ID, redirected(action.Leader, action.Address))
 		case *engine.ProposalRejected:
 			d.refuse(action.ID, rejected(action.Reason))
+		case *engine.ReadReady:
+			d.readReady(ctx, action)
+		case *engine.ReadFailed:
+			d.readFailed(action)
 		case *engine.PeerLostData:
 			d.core.log.Error("peer lost data that it had acknowledged; it does not count until it is removed and added anew",
 				"peer", action.Peer.String(), "acknowledged", uint64(action.Match), "claims", action.Claimed.String())

@@ -72,7 +72,7 @@ func (d *driver) reuse(tickets []ticket) {
 	d.spareTickets = tickets
 }
 
-// refusal is why the driver takes no proposals; nil when it does.
+// refusal is why the driver takes no proposals and no reads; nil when it does.
 func (d *driver) refusal() error {
 	switch d.phase {
 	case starting:
@@ -117,11 +117,11 @@ func (d *driver) abandonInquiries(cause error) {
 	d.inquiries = nil
 }
 
-func redirected(action *engine.Redirect) error {
-	if action.Leader == 0 {
+func redirected(leader engine.NodeID, address string) error {
+	if leader == 0 {
 		return ErrNoLeader
 	}
-	return &NotLeaderError{Leader: action.Leader, Address: action.Address}
+	return &NotLeaderError{Leader: leader, Address: address}
 }
 
 func rejected(reason engine.RejectReason) error {

@@ -11,8 +11,8 @@ import (
 var (
 	// ErrNoLeader: no leader is known. Back off and retry.
 	ErrNoLeader = errors.New("actors: no leader known")
-	// ErrBusy: a bound is reached: Config.MaxPendingProposals, or 256 MiB of commands that are not answered yet. Back
-	// off and retry.
+	// ErrBusy: a bound is reached: Config.MaxPendingProposals, 256 MiB of commands that are not answered yet, or
+	// Config.MaxPendingReads. Back off and retry.
 	ErrBusy = errors.New("actors: busy")
 	// ErrShutdown: the node is stopping and did not accept the command. Stop calling this node.
 	ErrShutdown = errors.New("actors: shut down")
@@ -39,6 +39,30 @@ func (e *NotLeaderError) Error() string {
 
 // Is makes errors.Is(err, ErrNotLeader) true.
 func (e *NotLeaderError) Is(target error) bool { return target == ErrNotLeader }
+
+// Reads that are not served. They leave no trace, so each may be asked again; beside these, reads get ErrNoLeader,
+// NotLeaderError, ErrBusy, ErrShutdown, ErrDriverDead and FatalError.
+var (
+	// ErrNotReady: the leader has not committed an entry of its own term yet, which takes a round trip after an
+	// election. Retry in a moment.
+	ErrNotReady = errors.New("actors: leader not ready for reads")
+	// ErrSteppedDown: leadership ended, or the raft actor was restarted, before the read could be served. Retry, at
+	// whoever leads.
+	ErrSteppedDown = errors.New("actors: stepped down")
+	// ErrReadPanic is the kind of every [ReadPanicError].
+	ErrReadPanic = errors.New("actors: read panicked")
+)
+
+// ReadPanicError says that the function of a read panicked. Nothing else came to harm.
+type ReadPanicError struct {
+	Value any    // what it panicked with
+	Stack []byte // where
+}
+
+func (e *ReadPanicError) Error() string { return fmt.Sprintf("%v: %v", ErrReadPanic, e.Value) }
+
+// Is makes errors.Is(err, ErrReadPanic) true.
+func (e *ReadPanicError) Is(target error) bool { return target == ErrReadPanic }
 
 // Accepted, and then something ended: the command may have been applied, may yet be, or never will.
 var (

@@ -198,7 +198,7 @@ func (d *driver) fail(ctx actor.Context, op string, err error) {
 	d.core.log.Error("node failed", "op", op, "error", err)
 	d.release(failure)
 	d.core.mailbox.hold(false)
-	d.core.mailbox.refuseProposals(failure)
+	d.core.mailbox.refuseWork(failure)
 	for _, child := range ctx.Children() {
 		ctx.Stop(child)
 	}
@@ -227,6 +227,7 @@ func (d *driver) release(cause error) {
 	d.core.leader.Store(nil)
 	d.abandonInquiries(cause)
 	d.waiters.fail(cause)
+	d.reads.fail(endOfRead(cause))
 }
 
 // stopping refuses, now and for ever, whoever still comes.

@@ -23,6 +23,8 @@ type machine interface {
 	// apply applies one command and, when someone waits, puts the response where it is expected. It fails only
 	// when the command cannot be decoded.
 	apply(ctx statemachine.ApplyContext, data []byte, w *waiter) error
+	// user returns the statemachine.Machine itself, for reads.
+	user() any
 }
 
 type typedApplication[C, R any] struct {
@@ -74,6 +76,8 @@ type typedMachine[C, R any] struct {
 	machine statemachine.Machine[C, R]
 	codec   statemachine.Codec[C]
 }
+
+func (m *typedMachine[C, R]) user() any { return m.machine }
 
 func (m *typedMachine[C, R]) apply(ctx statemachine.ApplyContext, data []byte, w *waiter) error {
 	command, err := m.codec.Decode(data)

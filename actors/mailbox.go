@@ -30,6 +30,7 @@ var errGoexit = errors.New("actors: runtime.Goexit inside an actor")
 //	control    ticks, completions, peer messages; no client traffic
 //	questions  status and metrics, bounded
 //	proposals  bounded by the node's admission; handed over as one natural batch
+//	reads      bounded by the node's room for them; handed over as one batch
 //
 // After controlRun control messages in a row one client turn is due. What is refused is answered at once on the
 // sender's goroutine, without waking the actor. The mailbox yields to its dispatcher after Throughput messages.
@@ -50,10 +51,12 @@ type mailbox struct {
 	control   lane[any]
 	questions lane[question]
 	proposals lane[*proposal]
-	refusal   error // non-nil: proposals are refused with it
+	reads     lane[*read]
+	refusal   error // non-nil: proposals and reads are refused with it
 	closed    error // non-nil: questions are refused with it as well
 
 	admission admission
+	readRoom  readRoom
 	asked     atomic.Int64
 	busy      atomic.Uint64                  // proposals refused for want of room
 	adapt     func(any) any                  // turns messages of users' actors into lane items; nil for children
@@ -65,8 +68,9 @@ type mailbox struct {
 
 	// The consumer's own: only touched inside a turn.
 	sinceClient int
-	asking      bool // the last client turn was a question
+	clientTurn  int // which lane of clients comes first in the next client turn
 	natural     naturalBatch
+	reading     readBatch
 	unfinished  any // the message that the actor panicked over
 	all         batch
 }
@@ -114,7 +118,7 @@ func (m *mailbox) Start() { m.rest() }
 
 // UserMessageCount implements actor.Mailbox.
 func (m *mailbox) UserMessageCount() int {
-	return m.control.len() + m.questions.len() + m.proposals.len()
+	return m.control.len() + m.questions.len() + m.proposals.len() + m.reads.len()
 }
 
 // PostSystemMessage implements actor.Mailbox.
@@ -134,6 +138,8 @@ func (m *mailbox) PostUserMessage(message any) {
 	case nil: // answered already
 	case *proposal:
 		m.postProposal(message)
+	case *read:
+		m.postRead(message)
 	case question:
 		m.postQuestion(message)
 	default:
@@ -173,6 +179,29 @@ func (m *mailbox) admit(p *proposal) error {
 	return nil
 }
 
+func (m *mailbox) postRead(r *read) {
+	if err := m.admitRead(r); err != nil {
+		r.ticket().fail(err)
+		return
+	}
+	m.schedule()
+}
+
+func (m *mailbox) admitRead(r *read) error {
+	if !m.readRoom.enter() {
+		return ErrBusy
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.refusal != nil {
+		m.readRoom.leave()
+		return m.refusal
+	}
+	r.room = &m.readRoom
+	m.reads.push(r)
+	return nil
+}
+
 func (m *mailbox) postQuestion(q question) {
 	if m.asked.Add(1) > maxAdmin {
 		m.asked.Add(-1)
@@ -196,18 +225,25 @@ func (m *mailbox) ask(q question) error {
 	return m.closed
 }
 
-// refuseProposals answers every queued and every later proposal with err. It is called by the actor itself,
+// refuseWork answers every queued and every later proposal and read with err. It is called by the actor itself,
 // inside a turn.
-func (m *mailbox) refuseProposals(err error) {
+func (m *mailbox) refuseWork(err error) {
 	m.mu.Lock()
 	m.refusal = err
 	m.mu.Unlock()
 	for {
 		p, ok := m.proposals.pop(&m.mu)
 		if !ok {
-			return
+			break
 		}
 		p.ticket().answer(err)
+	}
+	for {
+		r, ok := m.reads.pop(&m.mu)
+		if !ok {
+			return
+		}
+		r.ticket().fail(err)
 	}
 }
 
@@ -217,7 +253,7 @@ func (m *mailbox) close(err error) {
 	m.mu.Lock()
 	m.closed = err
 	m.mu.Unlock()
-	m.refuseProposals(err)
+	m.refuseWork(err)
 	for {
 		q := m.takeQuestion()
 		if q == nil {
@@ -244,7 +280,7 @@ func (m *mailbox) ready() bool {
 	if m.suspended.Load() {
 		return false
 	}
-	return m.control.len() > 0 || m.questions.len() > 0 || (m.proposals.len() > 0 && !m.held.Load())
+	return m.control.len() > 0 || m.questions.len() > 0 || m.reads.len() > 0 || (m.proposals.len() > 0 && !m.held.Load())
 }
 
 // process is one turn of the actor.
@@ -331,22 +367,29 @@ func (m *mailbox) next() (message any, system bool) {
 	return nil, false
 }
 
-// nextClient lets questions and proposals take turns, so that neither starves the other.
+// nextClient lets questions, proposals and reads take turns, so that none starves another.
 func (m *mailbox) nextClient() any {
-	m.asking = !m.asking
-	if m.asking {
-		if q := m.takeQuestion(); q != nil {
-			return q
+	for range clientLanes {
+		m.clientTurn = (m.clientTurn + 1) % clientLanes
+		switch m.clientTurn {
+		case 0:
+			if b := m.takeNatural(); b != nil {
+				return b
+			}
+		case 1:
+			if q := m.takeQuestion(); q != nil {
+				return q
+			}
+		case 2:
+			if b := m.takeReads(); b != nil {
+				return b
+			}
 		}
-	}
-	if b := m.takeNatural(); b != nil {
-		return b
-	}
-	if q := m.takeQuestion(); q != nil {
-		return q
 	}
 	return nil
 }
+
+const clientLanes = 3
 
 func (m *mailbox) takeQuestion() question {
 	q, ok := m.questions.pop(&m.mu)
@@ -410,6 +453,24 @@ func (m *mailbox) takeNatural() *naturalBatch {
 		size += p.size
 	}
 	if len(b.proposals) == 0 {
+		return nil
+	}
+	return b
+}
+
+// takeReads returns everything that is queued in the lane of reads. The batch is valid until the next one.
+func (m *mailbox) takeReads() *readBatch {
+	b := &m.reading
+	clear(b.reads)
+	b.reads = b.reads[:0]
+	for {
+		r, ok := m.reads.pop(&m.mu)
+		if !ok {
+			break
+		}
+		b.reads = append(b.reads, r)
+	}
+	if len(b.reads) == 0 {
 		return nil
 	}
 	return b

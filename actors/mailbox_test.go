@@ -49,6 +49,8 @@ func (r *recorder) InvokeUserMessage(message any) {
 	switch m := message.(type) {
 	case *naturalBatch:
 		r.seen = append(r.seen, fmt.Sprintf("proposals:%d", m.commands))
+	case *readBatch:
+		r.seen = append(r.seen, fmt.Sprintf("reads:%d", len(m.reads)))
 	case *batch:
 		r.seen = append(r.seen, fmt.Sprintf("all:%v", m.messages))
 	case *testQuestion:

@@ -158,6 +158,7 @@ type (
 )
 
 func (*applyOrder) toApply()     {}
+func (*readOrder) toApply()      {}
 func (*leadershipLost) toApply() {}
 func (*drainApply) toApply()     {}
 

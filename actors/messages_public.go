@@ -38,6 +38,10 @@ func (c *core) adapt(message any) any {
 		return c.adaptPropose(&content, sender)
 	case *raftpb.ProposeRequest:
 		return c.adaptProposeRequest(content, sender)
+	case *Read:
+		return c.adaptRead(content, sender)
+	case Read:
+		return c.adaptRead(&content, sender)
 	case *GetStatus, GetStatus:
 		return &statusMessage{core: c, sender: sender}
 	case *GetMetrics, GetMetrics:

@@ -17,10 +17,15 @@ type Node[C, R any] struct {
 	core  *core
 	codec statemachine.Codec[C]
 	calls sync.Pool
+	reads sync.Pool
 }
 
 func newNode[C, R any](c *core, codec statemachine.Codec[C]) *Node[C, R] {
-	return &Node[C, R]{core: c, codec: codec, calls: sync.Pool{New: func() any { return newCall[R]() }}}
+	return &Node[C, R]{
+		core: c, codec: codec,
+		calls: sync.Pool{New: func() any { return newCall[R]() }},
+		reads: sync.Pool{New: func() any { return newReadCall[C, R]() }},
+	}
 }
 
 // Write appends a command and returns its response once it is committed and applied here. Errors:

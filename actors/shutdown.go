@@ -58,12 +58,12 @@ func (d *driver) beginShutdown(ctx actor.Context) {
 		return
 	case serving:
 	}
-	d.core.log.Info("shutting down", "pending", d.core.mailbox.admission.pending())
+	d.core.log.Info("shutting down", "pending", d.core.mailbox.admission.pending(), "pending_reads", d.core.mailbox.readRoom.pending())
 	d.phase = draining
 	d.shutdown.stage = shutdownWaiting
 	d.shutdown.deadline = d.core.clock.Now() + engine.Instant(d.core.cfg.ShutdownTimeout)
 	d.core.mailbox.hold(false)
-	d.core.mailbox.refuseProposals(ErrShutdown)
+	d.core.mailbox.refuseWork(ErrShutdown)
 	d.shutdownProgress(ctx)
 }
 
@@ -72,7 +72,8 @@ func (d *driver) shutdownProgress(ctx actor.Context) {
 	if d.shutdown.stage != shutdownWaiting {
 		return
 	}
-	if d.core.mailbox.admission.pending() > 0 && d.core.clock.Now() < d.shutdown.deadline {
+	accepted := d.core.mailbox.admission.pending() + d.core.mailbox.readRoom.pending()
+	if accepted > 0 && d.core.clock.Now() < d.shutdown.deadline {
 		return
 	}
 	d.shutdown.stage = shutdownTransport

@@ -17,14 +17,15 @@ type Status struct {
 // NodeMetrics gathers the counters and gauges of a node's parts. How far each follower is stands in Followers.
 type NodeMetrics struct {
 	Status
-	Pending     int    // commands accepted and not yet answered
-	Busy        uint64 // proposals refused with ErrBusy because too many were pending
-	Inbound     int    // messages that the raft actor has not taken yet
-	Handed      int    // entries handed to the state machine and not yet applied
-	Crowded     uint64 // messages of peers dropped because too many of the same peer's waited; only rises
-	Engine      engine.Metrics
-	Persistence persistence.Metrics
-	Transport   remote.Metrics
+	Pending      int    // commands accepted and not yet answered
+	PendingReads int    // reads accepted and not yet answered
+	Busy         uint64 // proposals refused with ErrBusy because too many were pending
+	Inbound      int    // messages that the raft actor has not taken yet
+	Handed       int    // entries handed to the state machine and not yet applied
+	Crowded      uint64 // messages of peers dropped because too many of the same peer's waited; only rises
+	Engine       engine.Metrics
+	Persistence  persistence.Metrics
+	Transport    remote.Metrics
 }
 
 // statusQuestion and metricsQuestion are questions of Go callers.
@@ -72,12 +73,13 @@ func (d *driver) status() Status {
 
 func (d *driver) nodeMetrics() NodeMetrics {
 	m := NodeMetrics{
-		Status:  d.status(),
-		Pending: d.core.mailbox.admission.pending(),
-		Busy:    d.core.mailbox.busy.Load(),
-		Inbound: d.core.mailbox.control.len(),
-		Handed:  int(d.handedIndex - min(d.handedIndex, d.appliedIndex)),
-		Crowded: d.core.crowded.Load(),
+		Status:       d.status(),
+		Pending:      d.core.mailbox.admission.pending(),
+		PendingReads: d.core.mailbox.readRoom.pending(),
+		Busy:         d.core.mailbox.busy.Load(),
+		Inbound:      d.core.mailbox.control.len(),
+		Handed:       int(d.handedIndex - min(d.handedIndex, d.appliedIndex)),
+		Crowded:      d.core.crowded.Load(),
 	}
 	if d.engine != nil {
 		m.Engine = d.engine.Metrics()

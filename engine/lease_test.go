@@ -122,12 +122,21 @@ func TestNoLeaseOnceTimeoutNowHasLeft(t *testing.T) {
 	a.renews()
 	require.Zero(t, a.lasts(), "for the rest of the term")
 	require.Len(t, sent[*Heartbeat](a.read(7), 0), 2)
-	a.receive(2, &HeartbeatResponse{Term: 5})
+}
+
+// n1 hands over, gets leadership back, and all that within the lease of its first term.
+func TestNoLeaseOutlivesItsTerm(t *testing.T) {
+	a := leasing(t, nil)
+	a.renews()
+	a.timeoutNowSent = true
+	a.receive(2, &Heartbeat{Term: 5, Number: 1})
+	a.receive(2, &TimeoutNow{Term: 5, Number: 2})
 	a.sync()
-	a.lead()
+	a.receive(2, &RequestVoteResponse{Candidate: 101, Term: 6, Granted: true})
 	a.sync()
 	a.accept(2, 4)
-	require.Zero(t, a.lasts(), "nor does a lease outlive its term")
+	require.Equal(t, Leader, a.Role())
+	require.Zero(t, a.lasts())
 	a.renews()
 	require.Equal(t, 300, a.lasts())
 }
