@@ -50,36 +50,6 @@ func (c memRename) apply(names map[string]*memInode) {
 	}
 }
 
-// memInode is one file's content.
-type memInode struct {
-	content []byte // as processes see it
-	durable []byte // as of the last sync
-	writes  []memWrite
-}
-
-// memWrite is one write to a file since its last sync.
-type memWrite struct {
-	offset int64
-	data   []byte
-}
-
-func (w memWrite) apply(content []byte) []byte {
-	content = resized(content, max(int64(len(content)), w.offset+int64(len(w.data))))
-	copy(content[w.offset:], w.data)
-	return content
-}
-
-// resized cuts the content or extends it with zeros.
-func resized(content []byte, size int64) []byte {
-	if size <= int64(len(content)) {
-		return content[:size]
-	}
-	old := len(content)
-	content = slices.Grow(content, int(size)-old)[:size]
-	clear(content[old:])
-	return content
-}
-
 // NewMemFS returns a file system with nothing but the root and the current directory.
 func NewMemFS() *MemFS {
 	m := &MemFS{dirs: map[string]*memDir{}, held: map[string]*memLock{}}
@@ -237,40 +207,6 @@ func (m *MemFS) SyncDir(dir string) error {
 	return nil
 }
 
-// unlimited is what is free where nothing limits it; sums of it and file sizes do not overflow.
-const unlimited = 1 << 62
-
-// SetCapacity limits the sizes of all files together, in bytes; zero lifts the limit. A write that would exceed it is
-// cut short with ENOSPC. Files that exist already keep their size.
-func (m *MemFS) SetCapacity(size int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.capacity = size
-}
-
-// FreeBytes implements [FS]. What is removed is free at once, durable or not.
-func (m *MemFS) FreeBytes(dir string) (int64, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.dirs[filepath.Clean(dir)] == nil {
-		return 0, pathError("free", dir, fs.ErrNotExist)
-	}
-	return m.free(), nil
-}
-
-func (m *MemFS) free() int64 {
-	if m.capacity == 0 {
-		return unlimited
-	}
-	free := m.capacity
-	for _, d := range m.dirs {
-		for _, inode := range d.names {
-			free -= int64(len(inode.content))
-		}
-	}
-	return max(0, free)
-}
-
 // memLock is a held lock.
 type memLock struct {
 	fsys *MemFS
@@ -365,20 +301,11 @@ func (f *memFile) WriteAt(p []byte, offset int64) (int, error) {
 	size := int64(len(f.inode.content))
 	if grown := offset + int64(len(p)); grown > size && grown-size > f.fsys.free() {
 		p = p[:max(0, size+f.fsys.free()-offset)]
-		f.write(p, offset)
+		f.inode.write(p, offset)
 		return len(p), pathError("write", f.path, errNoSpace)
 	}
-	f.write(p, offset)
+	f.inode.write(p, offset)
 	return len(p), nil
-}
-
-func (f *memFile) write(p []byte, offset int64) {
-	if len(p) == 0 {
-		return
-	}
-	w := memWrite{offset: offset, data: slices.Clone(p)}
-	f.inode.content = w.apply(f.inode.content)
-	f.inode.writes = append(f.inode.writes, w)
 }
 
 func (f *memFile) Sync() error {
@@ -387,10 +314,7 @@ func (f *memFile) Sync() error {
 	if err := f.usable("sync"); err != nil {
 		return err
 	}
-	for _, w := range f.inode.writes {
-		f.inode.durable = w.apply(f.inode.durable)
-	}
-	f.inode.writes = nil
+	f.inode.sync()
 	return nil
 }
 

@@ -19,8 +19,8 @@ func (m *MemFS) Crash(random *rand.Rand) *MemFS {
 		odds = 1
 	}
 	return m.copyWith(func(inode *memInode) *memInode {
-		content := inode.crash(random, odds)
-		return &memInode{content: content, durable: slices.Clone(content)}
+		content := inode.share().crash(random, odds)
+		return &memInode{content: content, durable: content}
 	}, func(d *memDir) {
 		names := d.durable
 		for _, c := range d.changes {
@@ -35,12 +35,7 @@ func (m *MemFS) Crash(random *rand.Rand) *MemFS {
 // Kill returns what another process finds after the one that used the file system was killed: nothing is lost,
 // nothing is locked, and nothing is more durable than it was.
 func (m *MemFS) Kill() *MemFS {
-	return m.copyWith(func(inode *memInode) *memInode {
-		return &memInode{
-			content: slices.Clone(inode.content), durable: slices.Clone(inode.durable),
-			writes: slices.Clone(inode.writes), // their data is never changed
-		}
-	}, func(*memDir) {})
+	return m.copyWith((*memInode).share, func(*memDir) {})
 }
 
 // FailWriteback does what some kernels do when writing to the disk in the background fails: what was not synced stays
@@ -88,6 +83,9 @@ func (m *MemFS) copyWith(copyInode func(*memInode) *memInode, settle func(*memDi
 // crash returns the content that a power loss leaves. Where several unsynced writes met one sector, the disk has it
 // as it was after any one of them.
 func (n *memInode) crash(random *rand.Rand, odds float64) []byte {
+	if len(n.writes) == 0 {
+		return n.durable
+	}
 	seen := slices.Clone(n.durable) // what the page cache held, write by write
 	left := slices.Clone(n.durable)
 	size := int64(len(left))
