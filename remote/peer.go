@@ -208,6 +208,7 @@ func (p *peer) connect() (net.Conn, error) {
 	if err != nil {
 		return nil, cmp.Or(context.Cause(retry), err)
 	}
+	limitUnsent(conn)
 	return conn, p.own(conn)
 }
 
@@ -243,16 +244,6 @@ func (p *peer) disown() {
 	p.conn, p.remote = nil, Hello{}
 }
 
-func (p *peer) clientTLS() *tls.Config {
-	cfg := p.t.cfg.ClientTLS
-	if cfg.ServerName != "" {
-		return cfg
-	}
-	cfg = cfg.Clone()
-	cfg.ServerName, _, _ = net.SplitHostPort(p.address)
-	return cfg
-}
-
 // introduce is the dialler's side of the handshake, all within one deadline.
 func (p *peer) introduce(conn net.Conn, reader *bufio.Reader) (Hello, error) {
 	if err := conn.SetDeadline(time.Now().Add(p.t.cfg.HandshakeTimeout)); err != nil {
@@ -260,6 +251,9 @@ func (p *peer) introduce(conn net.Conn, reader *bufio.Reader) (Hello, error) {
 	}
 	remote, err := introduce(conn, reader, p.t.introduction(), p.id)
 	if err != nil {
+		return Hello{}, err
+	}
+	if err := p.t.authenticate(conn, remote.Peer.ID); err != nil {
 		return Hello{}, err
 	}
 	if err := p.setRemote(remote); err != nil {

@@ -9,8 +9,11 @@ import (
 )
 
 const (
-	// writeBatchBytes is how much of the entries' lane one write takes, so that a heartbeat never waits behind more.
+	// writeBatchBytes is how much of the entries' lane one write takes, but at least one message. A heartbeat waits
+	// behind that and behind unsentBytes; a message is one frame, so it waits behind the whole of a larger one.
 	writeBatchBytes = 256 << 10
+	// unsentBytes is how much the kernel may hold of a connection without having sent it.
+	unsentBytes = 128 << 10
 	// keptBufferBytes is the largest write buffer that is kept for the next write.
 	keptBufferBytes = 1 << 20
 	// inlineBytes is the largest frame that Send writes itself: what is larger takes longer to encode and to copy

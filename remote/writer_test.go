@@ -176,7 +176,7 @@ func TestOnlyALoneSmallUrgentMessageIsWrittenInline(t *testing.T) {
 
 // Small messages too: a peer that reads nothing makes no sender wait.
 func TestInlineWritesToAPeerThatReadsNothingDelayNobody(t *testing.T) {
-	transport, _ := listening(t, func(c *TCPConfig) { c.MaxFrameBytes, c.MaxQueueBytes = 1<<20, 1<<20 })
+	transport, _ := listening(t, func(c *TCPConfig) { c.MaxFrameBytes, c.MaxQueueBytes = leastFrameBytes, leastFrameBytes })
 	deaf := fake(t)
 	transport.SetRoute(2, deaf.address())
 	s := deaf.welcome(introductionOf(2))
@@ -189,10 +189,9 @@ func TestInlineWritesToAPeerThatReadsNothingDelayNobody(t *testing.T) {
 }
 
 func TestTLSIsNeverWrittenInline(t *testing.T) {
-	server, client := mutualTLS(t)
-	encrypted := func(c *TCPConfig) { c.ServerTLS, c.ClientTLS = server, client }
-	a, _ := listeningAs(t, 1, encrypted)
-	b, heard := listeningAs(t, 2, encrypted)
+	ca := newAuthority(t)
+	a, _ := listeningAs(t, 1, ca.secures(peerName(1)))
+	b, heard := listeningAs(t, 2, ca.secures(peerName(2)))
 	a.SetRoute(2, b.Address())
 	a.Send(2, entriesOf(1, 10))
 	<-heard.messages
