@@ -1,12 +1,14 @@
 package remote
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"math"
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -77,4 +79,67 @@ func TestTheAddressThatWasTakenIsLookedAtToo(t *testing.T) {
 	require.ErrorIs(t, plain.permits(&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}), ErrInvalidConfig)
 	require.ErrorIs(t, plain.permits(&net.TCPAddr{IP: net.IPv6unspecified, Port: 1}), ErrInvalidConfig)
 	require.NoError(t, TCPConfig{AllowPlaintext: true}.permits(&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}))
+}
+
+func TestPlainTextStaysOnTheLoopbackInterface(t *testing.T) {
+	for _, listen := range []string{":7001", "0.0.0.0:7001", "192.0.2.1:7001", "[::]:7001", "example.org:7001"} {
+		_, err := NewTCP(TCPConfig{Listen: listen, Advertise: "192.0.2.1:7001"}).NewTransport(introductionOf(1))
+		require.ErrorIs(t, err, ErrInvalidConfig, listen)
+		require.ErrorContains(t, err, "configure TLS, listen on a loopback address, or set AllowPlaintext", listen)
+		_, err = NewTCP(TCPConfig{Listen: listen, Advertise: "192.0.2.1:7001", AllowPlaintext: true}).NewTransport(introductionOf(1))
+		require.NoError(t, err, listen)
+	}
+	for _, listen := range []string{"127.0.0.1:0", "127.1.2.3:0", "localhost:0", "[::1]:0"} {
+		_, err := NewTCP(TCPConfig{Listen: listen}).NewTransport(introductionOf(1))
+		require.NoError(t, err, listen)
+	}
+}
+
+// The address is refused before a packet leaves.
+func TestARouteBeyondTheLoopbackInterfaceIsNotDialledInPlainText(t *testing.T) {
+	told := make(logged, 100)
+	transport, _ := listening(t, func(c *TCPConfig) { c.Logger = told })
+	transport.SetRoute(2, "192.0.2.1:7001")
+	told.await("peer is unreachable")
+	require.ErrorContains(t, onlyLoopback("tcp", "192.0.2.1:7001", nil), "not on the loopback interface")
+	require.NoError(t, onlyLoopback("tcp", "127.0.0.1:7001", nil))
+}
+
+func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
+	for name, c := range map[string]TCPConfig{
+		"no address":            {},
+		"no port":               {Listen: "127.0.0.1"},
+		"nowhere to dial":       {Listen: ":7001", AllowPlaintext: true},
+		"advertised without":    {Listen: "127.0.0.1:0", Advertise: "127.0.0.1:0"},
+		"advertised everywhere": {Listen: "127.0.0.1:0", Advertise: "0.0.0.0:7001"},
+		"tiny frames":           {Listen: "127.0.0.1:0", MaxFrameBytes: 100},
+		"queue below a frame":   {Listen: "127.0.0.1:0", MaxFrameBytes: leastFrameBytes, MaxQueueBytes: leastFrameBytes - 1},
+		"no peers":              {Listen: "127.0.0.1:0", MaxPeers: -1},
+		"negative time":         {Listen: "127.0.0.1:0", DialTimeout: -1},
+		"idle below keep-alive": {Listen: "127.0.0.1:0", KeepAlive: time.Second, IdleTimeout: time.Second},
+		"redial reversed":       {Listen: "127.0.0.1:0", RedialMin: time.Second, RedialMax: time.Millisecond},
+	} {
+		_, err := NewTCP(c).NewTransport(introductionOf(1))
+		require.ErrorIs(t, err, ErrInvalidConfig, name)
+	}
+}
+
+func TestTheAdvertisedAddressIsTheOneThatPeersHear(t *testing.T) {
+	transport, _ := listening(t, func(c *TCPConfig) { c.Advertise = "raft-1.internal:7001" })
+	require.Equal(t, "raft-1.internal:7001", transport.Address())
+	peer := fake(t)
+	transport.SetRoute(2, peer.address())
+	conn, err := peer.Accept()
+	require.NoError(t, err)
+	defer conn.Close()
+	hello, err := readHello(bufio.NewReader(conn), introductionOf(2))
+	require.NoError(t, err)
+	require.Equal(t, "raft-1.internal:7001", hello.Address)
+}
+
+func TestAPortThatTheSystemTakesIsAdvertised(t *testing.T) {
+	for _, listen := range []string{"127.0.0.1:0", "127.0.0.1:", "127.0.0.1:00"} {
+		transport, _ := listening(t, func(c *TCPConfig) { c.Listen = listen })
+		require.NoError(t, validateAddress(transport.Address()), "%s gives %s", listen, transport.Address())
+	}
 }

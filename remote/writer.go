@@ -41,6 +41,7 @@ type writer struct {
 	written  int              // bytes of buffer that the kernel has taken
 	messages int              // in buffer; 0: nothing is being written
 	last     time.Time        // when something was written
+	ended    bool             // what waits is for the next connection
 }
 
 func newWriter(conn net.Conn, outbox *outbox, counts *counters) *writer {
@@ -54,7 +55,7 @@ func (w *writer) writeInline() bool {
 		return false
 	}
 	defer w.mu.Unlock()
-	if w.messages > 0 || time.Since(w.last) < w.pause {
+	if w.ended || w.messages > 0 || time.Since(w.last) < w.pause {
 		return false // the rest of a frame goes first; and much that is sent is better sent together
 	}
 	if !w.load(inlineBytes) {
@@ -63,6 +64,7 @@ func (w *writer) writeInline() bool {
 	n, err := w.direct.write(w.buffer)
 	w.wrote(n, err)
 	if err != nil {
+		w.ended = true
 		w.conn.Close()
 	}
 	return w.messages == 0
@@ -101,6 +103,7 @@ func (w *writer) end() {
 	w.conn.Close()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.ended = true
 	w.wrote(0, net.ErrClosed)
 }
 

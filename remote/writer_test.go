@@ -122,6 +122,9 @@ func TestAnInlineWriteToAClosedConnectionIsADrop(t *testing.T) {
 	require.True(t, w.writeInline(), "nothing is left to write")
 	require.EqualValues(t, 1, w.counts.dropped.Load())
 	require.Zero(t, w.counts.sent.Load())
+	w.give(entriesOf(2, 10))
+	require.False(t, w.writeInline())
+	require.False(t, w.outbox.empty(), "what comes now waits for the next connection")
 }
 
 func TestTheEndOfAConnectionDropsWhatWasBegun(t *testing.T) {
@@ -136,6 +139,9 @@ func TestTheEndOfAConnectionDropsWhatWasBegun(t *testing.T) {
 	w.end()
 	require.EqualValues(t, begun, w.counts.dropped.Load())
 	require.Zero(t, w.messages)
+	w.give(entriesOf(1, 10))
+	require.False(t, w.writeInline())
+	require.False(t, w.outbox.empty(), "what comes now waits for the next connection")
 }
 
 func TestAnInlineWriteAllocatesNothing(t *testing.T) {
