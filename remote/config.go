@@ -1,9 +1,13 @@
 package remote
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -18,15 +22,24 @@ type TCPConfig struct {
 	// Advertise is the host:port that peers dial. Empty: the one that Start listens on, which must then name a host.
 	Advertise string
 
-	// ServerTLS and ClientTLS, both or neither, encrypt inbound and outbound connections. Whether certificates are
-	// demanded and whom they name is up to them: a peer that they accept may claim any id.
+	// ServerTLS and ClientTLS, both or neither, encrypt inbound and outbound connections. ServerTLS must demand and
+	// verify certificates, unless AllowAnyCertificate is set.
 	ServerTLS *tls.Config
 	ClientTLS *tls.Config
+	// PeerName returns the name that the certificate of a member holds among its DNS names or IP addresses, and no
+	// other member's does: so nobody can claim another member's id. It takes the place of ClientTLS.ServerName. It is
+	// needed with TLS, unless AllowAnyCertificate is set, and called by several goroutines.
+	PeerName func(engine.NodeID) string
+	// AllowAnyCertificate permits TLS without PeerName: whoever has a certificate that the TLS configurations accept
+	// may claim any id.
+	AllowAnyCertificate bool
 	// AllowPlaintext permits connections beyond the loopback interface without TLS. Anyone who reaches the port can
 	// then read and write the log.
 	AllowPlaintext bool
 
-	MaxFrameBytes int // 16 MiB: one message. The same on every node; above the largest command
+	// MaxFrameBytes, 16 MiB, bounds one message. It is the same on every node, and at least what the largest append of
+	// an engine with default limits needs: 8 MiB and 64 KiB. Above the default, a command needs its size and 64 KiB.
+	MaxFrameBytes int
 	MaxQueueBytes int // 32 MiB: entries waiting for one peer; at least MaxFrameBytes
 	MaxPeers      int // 256: inbound connections, and routes learned from them
 
@@ -38,7 +51,16 @@ type TCPConfig struct {
 	RedialMax        time.Duration // 500 ms: to which it doubles
 
 	Logger Logger // nil: silent
+
+	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error) // of the system; another in tests
 }
+
+// leastFrameBytes is what the largest append of an engine with default limits needs, and some room: fields of an entry
+// take at most 40 bytes beside its data, those of the message at most 64.
+const leastFrameBytes = 8<<20 + 64<<10
+
+// lookupTimeout bounds how long NewTransport waits for the addresses of localhost.
+const lookupTimeout = 2 * time.Second
 
 // withDefaults fills in what is zero.
 func (c TCPConfig) withDefaults() TCPConfig {
@@ -53,6 +75,9 @@ func (c TCPConfig) withDefaults() TCPConfig {
 	setDefault(&c.RedialMax, max(500*time.Millisecond, c.RedialMin))
 	if c.Logger == nil {
 		c.Logger = silent{}
+	}
+	if c.lookup == nil {
+		c.lookup = net.DefaultResolver.LookupNetIP
 	}
 	return c
 }
@@ -73,12 +98,11 @@ func (c TCPConfig) validate() error {
 	if err != nil {
 		return fmt.Errorf("%w: Listen: %w", ErrInvalidConfig, err)
 	}
-	if (c.ServerTLS == nil) != (c.ClientTLS == nil) {
-		return fmt.Errorf("%w: ServerTLS and ClientTLS go together", ErrInvalidConfig)
+	if err := c.validateTLS(); err != nil {
+		return err
 	}
-	if c.plaintextForbidden() && !isLoopback(host) {
-		return fmt.Errorf("%w: listening on %q without TLS would let anyone who reaches it read and write the log: "+
-			"configure TLS, listen on a loopback address, or set AllowPlaintext", ErrInvalidConfig, c.Listen)
+	if c.plaintextForbidden() && !c.leadsToLoopback(host) {
+		return fmt.Errorf("%w: listening on %q %w", ErrInvalidConfig, c.Listen, errPlaintext)
 	}
 	if c.Advertise == "" && isUnspecified(host) {
 		return fmt.Errorf("%w: Listen %q names no host that peers could dial: set Advertise", ErrInvalidConfig, c.Listen)
@@ -88,6 +112,27 @@ func (c TCPConfig) validate() error {
 	}
 	if err := validateAddress(c.Advertise); err != nil {
 		return fmt.Errorf("%w: Advertise: %w", ErrInvalidConfig, err)
+	}
+	return nil
+}
+
+// validateTLS holds that a certificate says whose it is, if there are any.
+func (c TCPConfig) validateTLS() error {
+	switch {
+	case (c.ServerTLS == nil) != (c.ClientTLS == nil):
+		return fmt.Errorf("%w: ServerTLS and ClientTLS go together", ErrInvalidConfig)
+	case c.PeerName != nil && c.AllowAnyCertificate:
+		return fmt.Errorf("%w: PeerName and AllowAnyCertificate contradict each other", ErrInvalidConfig)
+	case c.ServerTLS == nil && (c.PeerName != nil || c.AllowAnyCertificate):
+		return fmt.Errorf("%w: PeerName and AllowAnyCertificate mean nothing without TLS", ErrInvalidConfig)
+	case c.ServerTLS == nil || c.AllowAnyCertificate:
+		return nil
+	case c.PeerName == nil:
+		return fmt.Errorf("%w: with TLS alone whoever has a certificate may claim any id: "+
+			"set PeerName, or AllowAnyCertificate", ErrInvalidConfig)
+	case c.ServerTLS.ClientAuth != tls.RequireAndVerifyClientCert:
+		return fmt.Errorf("%w: ServerTLS.ClientAuth is %v: PeerName needs certificates that are demanded and verified",
+			ErrInvalidConfig, c.ServerTLS.ClientAuth)
 	}
 	return nil
 }
@@ -112,7 +157,7 @@ func (c TCPConfig) validateBounds() error {
 		name               string
 		value, least, most int
 	}{
-		{"MaxFrameBytes", c.MaxFrameBytes, maxHandshakeBytes, 1 << 30},
+		{"MaxFrameBytes", c.MaxFrameBytes, leastFrameBytes, 1 << 30},
 		{"MaxQueueBytes", c.MaxQueueBytes, c.MaxFrameBytes, 1 << 40},
 		{"MaxPeers", c.MaxPeers, 1, 1 << 16},
 	} {
@@ -125,9 +170,34 @@ func (c TCPConfig) validateBounds() error {
 
 func (c TCPConfig) plaintextForbidden() bool { return c.ServerTLS == nil && !c.AllowPlaintext }
 
+// errPlaintext says why and what to do.
+var errPlaintext = errors.New("without TLS would let anyone who reaches it read and write the log: " +
+	"configure TLS, listen on a loopback address, or set AllowPlaintext")
+
+// leadsToLoopback reports whether a host to listen on is on the loopback interface. Of names only localhost can be, and
+// what that means is up to the system's files: each of its addresses is looked at.
+func (c TCPConfig) leadsToLoopback(host string) bool {
+	if host != "localhost" {
+		return isLoopback(host)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
+	defer cancel()
+	addresses, err := c.lookup(ctx, "ip", host)
+	elsewhere := func(a netip.Addr) bool { return !a.Unmap().IsLoopback() }
+	return err == nil && len(addresses) > 0 && !slices.ContainsFunc(addresses, elsewhere)
+}
+
+// permits looks at the address that was taken in the end: a name may have changed its meaning.
+func (c TCPConfig) permits(listening net.Addr) error {
+	if host, _, err := net.SplitHostPort(listening.String()); c.plaintextForbidden() && (err != nil || !isLoopback(host)) {
+		return fmt.Errorf("%w: listening on %v %w", ErrInvalidConfig, listening, errPlaintext)
+	}
+	return nil
+}
+
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return ip != nil && ip.IsLoopback()
 }
 
 func isUnspecified(host string) bool {

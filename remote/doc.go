@@ -85,6 +85,8 @@
 // # Limits
 //
 //	one message                16 MiB   MaxFrameBytes; larger ones are refused before anything is allocated
+//	unsent, per connection     128 KiB  in the kernel (Linux, macOS); nothing overtakes it, nor the message that is being
+//	                                    written: on a slow link a vote waits behind all of a large command
 //	entries waiting, per peer  32 MiB   MaxQueueBytes
 //	votes, heartbeats, answers 256 KiB  per peer; they leave before entries, and a newer heartbeat takes the place
 //	waiting, per peer                   of an older one
@@ -93,5 +95,13 @@
 // # Security
 //
 // Plain text stays on the loopback interface unless TCPConfig.AllowPlaintext says otherwise. The handshake proves
-// nothing by itself: without TLS whoever reaches the port can claim any id.
+// nothing by itself: without TLS whoever reaches the port can claim any id. With TLS the certificate of the other end
+// must hold the name that TCPConfig.PeerName gives for the id that it claims:
+//
+//	cfg := remote.TCPConfig{
+//		Listen: "0.0.0.0:7001", Advertise: "raft-1.internal:7001",
+//		ServerTLS: server, // Certificates, ClientCAs, ClientAuth: tls.RequireAndVerifyClientCert
+//		ClientTLS: client, // Certificates, RootCAs
+//		PeerName:  func(id engine.NodeID) string { return fmt.Sprintf("raft-%d.internal", id) },
+//	}
 package remote

@@ -123,6 +123,9 @@ func (t *tcpTransport) identify(in *inbound, conn net.Conn, reader *bufio.Reader
 	}
 	hello, err := readHello(reader, t.introduction())
 	if err == nil {
+		err = t.authenticate(conn, hello.Peer.ID)
+	}
+	if err == nil {
 		in.hello = hello
 		err = t.admit(in)
 	}

@@ -69,6 +69,10 @@ func (t *tcpTransport) Start(handler Handler) error {
 	if err != nil {
 		return fmt.Errorf("remote: %v cannot listen on %s: %w", t.local.Peer.ID, t.cfg.Listen, err)
 	}
+	if err := t.cfg.permits(listener.Addr()); err != nil {
+		listener.Close()
+		return err
+	}
 	t.listener, t.handler, t.started = listener, handler, true
 	if validateAddress(t.local.Address) != nil { // no port to dial was chosen: it is the one that the system took
 		t.local.Address = listener.Addr().String()

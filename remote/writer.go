@@ -9,8 +9,11 @@ import (
 )
 
 const (
-	// writeBatchBytes is how much of the entries' lane one write takes, so that a heartbeat never waits behind more.
+	// writeBatchBytes is how much of the entries' lane one write takes, but at least one message. A heartbeat waits
+	// behind that and behind unsentBytes; a message is one frame, so it waits behind the whole of a larger one.
 	writeBatchBytes = 256 << 10
+	// unsentBytes is how much the kernel may hold of a connection without having sent it.
+	unsentBytes = 128 << 10
 	// keptBufferBytes is the largest write buffer that is kept for the next write.
 	keptBufferBytes = 1 << 20
 	// inlineBytes is the largest frame that Send writes itself: what is larger takes longer to encode and to copy
@@ -38,6 +41,7 @@ type writer struct {
 	written  int              // bytes of buffer that the kernel has taken
 	messages int              // in buffer; 0: nothing is being written
 	last     time.Time        // when something was written
+	ended    bool             // what waits is for the next connection
 }
 
 func newWriter(conn net.Conn, outbox *outbox, counts *counters) *writer {
@@ -51,7 +55,7 @@ func (w *writer) writeInline() bool {
 		return false
 	}
 	defer w.mu.Unlock()
-	if w.messages > 0 || time.Since(w.last) < w.pause {
+	if w.ended || w.messages > 0 || time.Since(w.last) < w.pause {
 		return false // the rest of a frame goes first; and much that is sent is better sent together
 	}
 	if !w.load(inlineBytes) {
@@ -60,6 +64,7 @@ func (w *writer) writeInline() bool {
 	n, err := w.direct.write(w.buffer)
 	w.wrote(n, err)
 	if err != nil {
+		w.ended = true
 		w.conn.Close()
 	}
 	return w.messages == 0
@@ -98,6 +103,7 @@ func (w *writer) end() {
 	w.conn.Close()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.ended = true
 	w.wrote(0, net.ErrClosed)
 }
 

@@ -122,6 +122,9 @@ func TestAnInlineWriteToAClosedConnectionIsADrop(t *testing.T) {
 	require.True(t, w.writeInline(), "nothing is left to write")
 	require.EqualValues(t, 1, w.counts.dropped.Load())
 	require.Zero(t, w.counts.sent.Load())
+	w.give(entriesOf(2, 10))
+	require.False(t, w.writeInline())
+	require.False(t, w.outbox.empty(), "what comes now waits for the next connection")
 }
 
 func TestTheEndOfAConnectionDropsWhatWasBegun(t *testing.T) {
@@ -136,6 +139,9 @@ func TestTheEndOfAConnectionDropsWhatWasBegun(t *testing.T) {
 	w.end()
 	require.EqualValues(t, begun, w.counts.dropped.Load())
 	require.Zero(t, w.messages)
+	w.give(entriesOf(1, 10))
+	require.False(t, w.writeInline())
+	require.False(t, w.outbox.empty(), "what comes now waits for the next connection")
 }
 
 func TestAnInlineWriteAllocatesNothing(t *testing.T) {
@@ -176,7 +182,7 @@ func TestOnlyALoneSmallUrgentMessageIsWrittenInline(t *testing.T) {
 
 // Small messages too: a peer that reads nothing makes no sender wait.
 func TestInlineWritesToAPeerThatReadsNothingDelayNobody(t *testing.T) {
-	transport, _ := listening(t, func(c *TCPConfig) { c.MaxFrameBytes, c.MaxQueueBytes = 1<<20, 1<<20 })
+	transport, _ := listening(t, func(c *TCPConfig) { c.MaxFrameBytes, c.MaxQueueBytes = leastFrameBytes, leastFrameBytes })
 	deaf := fake(t)
 	transport.SetRoute(2, deaf.address())
 	s := deaf.welcome(introductionOf(2))
@@ -189,10 +195,9 @@ func TestInlineWritesToAPeerThatReadsNothingDelayNobody(t *testing.T) {
 }
 
 func TestTLSIsNeverWrittenInline(t *testing.T) {
-	server, client := mutualTLS(t)
-	encrypted := func(c *TCPConfig) { c.ServerTLS, c.ClientTLS = server, client }
-	a, _ := listeningAs(t, 1, encrypted)
-	b, heard := listeningAs(t, 2, encrypted)
+	ca := newAuthority(t)
+	a, _ := listeningAs(t, 1, ca.secures(peerName(1)))
+	b, heard := listeningAs(t, 2, ca.secures(peerName(2)))
 	a.SetRoute(2, b.Address())
 	a.Send(2, entriesOf(1, 10))
 	<-heard.messages

@@ -48,6 +48,8 @@ const (
 	RefusalReason_REFUSAL_REASON_WRONG_NODE RefusalReason = 6
 	// A newer connection of the same node is there already.
 	RefusalReason_REFUSAL_REASON_LATE RefusalReason = 7
+	// The dialler's certificate is not that of the node it claims to be.
+	RefusalReason_REFUSAL_REASON_WRONG_CERTIFICATE RefusalReason = 8
 )
 
 // Enum value maps for RefusalReason.
@@ -61,16 +63,18 @@ var (
 		5: "REFUSAL_REASON_TOO_MANY_PEERS",
 		6: "REFUSAL_REASON_WRONG_NODE",
 		7: "REFUSAL_REASON_LATE",
+		8: "REFUSAL_REASON_WRONG_CERTIFICATE",
 	}
 	RefusalReason_value = map[string]int32{
-		"REFUSAL_REASON_UNSPECIFIED":    0,
-		"REFUSAL_REASON_INVALID_HELLO":  1,
-		"REFUSAL_REASON_WRONG_CLUSTER":  2,
-		"REFUSAL_REASON_WRONG_VERSION":  3,
-		"REFUSAL_REASON_SAME_ID":        4,
-		"REFUSAL_REASON_TOO_MANY_PEERS": 5,
-		"REFUSAL_REASON_WRONG_NODE":     6,
-		"REFUSAL_REASON_LATE":           7,
+		"REFUSAL_REASON_UNSPECIFIED":       0,
+		"REFUSAL_REASON_INVALID_HELLO":     1,
+		"REFUSAL_REASON_WRONG_CLUSTER":     2,
+		"REFUSAL_REASON_WRONG_VERSION":     3,
+		"REFUSAL_REASON_SAME_ID":           4,
+		"REFUSAL_REASON_TOO_MANY_PEERS":    5,
+		"REFUSAL_REASON_WRONG_NODE":        6,
+		"REFUSAL_REASON_LATE":              7,
+		"REFUSAL_REASON_WRONG_CERTIFICATE": 8,
 	}
 )
 
@@ -1770,7 +1774,7 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x1f\n" +
 	"\vcommit_term\x18\x03 \x01(\x04R\n" +
 	"commitTerm\x12!\n" +
-	"\fcommit_index\x18\x04 \x01(\x04R\vcommitIndex*\x8c\x02\n" +
+	"\fcommit_index\x18\x04 \x01(\x04R\vcommitIndex*\xb2\x02\n" +
 	"\rRefusalReason\x12\x1e\n" +
 	"\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cREFUSAL_REASON_INVALID_HELLO\x10\x01\x12 \n" +
@@ -1779,7 +1783,8 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\x16REFUSAL_REASON_SAME_ID\x10\x04\x12!\n" +
 	"\x1dREFUSAL_REASON_TOO_MANY_PEERS\x10\x05\x12\x1d\n" +
 	"\x19REFUSAL_REASON_WRONG_NODE\x10\x06\x12\x17\n" +
-	"\x13REFUSAL_REASON_LATE\x10\a*s\n" +
+	"\x13REFUSAL_REASON_LATE\x10\a\x12$\n" +
+	" REFUSAL_REASON_WRONG_CERTIFICATE\x10\b*s\n" +
 	"\tEntryKind\x12\x1a\n" +
 	"\x16ENTRY_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10ENTRY_KIND_NO_OP\x10\x01\x12\x16\n" +
