@@ -21,6 +21,7 @@
 //	  - remote carries messages between nodes.
 //	  - statemachine is what an application implements.
 //	  - actors joins them into a running node.
+//	  - testkit runs whole clusters of nodes in virtual time, for tests.
 //
 // To read the code, begin with engine/event.go and engine/action.go, which are the whole of what an engine can
 // be told and can ask, then engine/engine.go, where Step hands each event to the file that is named after it.

@@ -9,7 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yggr-go/yggr/actors"
 	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/persistence"
 	"github.com/yggr-go/yggr/statemachine"
 	"github.com/yggr-go/yggr/testkit"
 )
@@ -150,4 +152,54 @@ func TestStalledActorGetsNoTurn(t *testing.T) {
 	c.Loop.Advance(time.Second)
 	require.False(t, r.Done())
 	require.Equal(t, engine.Leader, c.Status(leader).Role)
+}
+
+func TestPowerGoesInTheMiddleOfWhatADiskDoes(t *testing.T) {
+	for operation := range 40 {
+		c := newCluster(t, uint64(operation))
+		c.Write(1)
+		victim := c.AwaitLeader()
+		c.CrashAt(victim, operation+1)
+		for i := 0; !c.Down(victim); i++ {
+			c.Propose(victim, 2)
+			c.Loop.Advance(10 * time.Millisecond)
+			require.Less(t, i, 100)
+		}
+		before := c.Applied(c.AwaitLeader())
+		c.Restart(victim)
+		c.Write(3)
+		c.AwaitApplied()
+		for _, id := range c.Nodes() {
+			require.Equal(t, before, c.Applied(id)[:len(before)], "what was applied stays")
+		}
+	}
+}
+
+func TestDiskFaultEndsItsNodeAndNoOther(t *testing.T) {
+	c := newCluster(t, 1)
+	c.Write(1)
+	leader := c.AwaitLeader()
+	c.Disk(leader).Fail(persistence.Fault{Op: persistence.OpSync, Err: errors.New("medium error")})
+	r := c.Propose(leader, 2)
+	c.Await("the end of "+leader.String(), func() bool { return c.Failure(leader) != nil })
+	require.ErrorContains(t, c.Failure(leader), "medium error")
+	c.Await("an answer", r.Done)
+	require.ErrorIs(t, r.Err(), actors.ErrOutcomeUnknown)
+	c.Write(3)
+	require.NotEqual(t, leader, c.Leader())
+	c.Crash(leader)
+	c.Restart(leader)
+	c.Write(4)
+	c.AwaitApplied()
+	require.NoError(t, c.Failure(leader))
+}
+
+func TestMetricsOfANode(t *testing.T) {
+	c := newCluster(t, 1)
+	c.Write(1)
+	m := c.Metrics(c.AwaitLeader())
+	require.Equal(t, engine.Leader, m.Role)
+	require.EqualValues(t, 1, m.Engine.LeaderElectionsWon)
+	require.Positive(t, m.Persistence.Syncs)
+	require.Positive(t, m.Transport.Sent)
 }

@@ -17,12 +17,14 @@
 // nobody to do the work. So proposals are messages, [Cluster.Propose] returns at once, and the answer is in the
 // [Result] when the loop has run far enough: [Loop.Run], [Loop.Advance], [Cluster.Await].
 //
-// Faults are verbs: [Cluster.Crash] and [Cluster.Restart], [Loop.Stall] and [Loop.Resume] for an actor that hangs (a
-// disk, a state machine), [Loop.Slow] for one that is slow, and Partition, Cut, Drop and Heal of the network.
+// Faults are verbs: [Cluster.Crash], [Cluster.CrashAt] and [Cluster.Restart], [Cluster.Disk] for one that fails,
+// [Loop.Stall] and [Loop.Resume] for an actor that hangs (a disk, a state machine), [Loop.Slow] for one that is slow, a
+// [Loop.Watch] that panics for an actor that does, and Partition, Cut, Drop and Heal of the network.
 //
 // While a cluster runs, every step of every engine, every sync and every message is checked for the safety of Raft (see
 // sim/check). A violation fails the test with the seed.
 //
-// What it does not do: a turn is never torn, so a disk fails between two writes and not inside of one, and actors do
-// not run side by side. The crash tests of persistence and the race detector are for that.
+// What it does not do: actors do not run side by side, so data races are for the race detector and tests of the ordinary
+// kind. Two things of protoactor look at the wall clock: how often an actor may be restarted within ten seconds, and how
+// many dead letters are logged.
 package testkit

@@ -215,7 +215,7 @@ func (c *Cluster[C, R]) Stop(id engine.NodeID) {
 func (n *node[C, R]) leave() {
 	c := n.cluster
 	n.seat.Leave()
-	n.seat, n.fuse = nil, 0
+	n.seat, n.fuse, n.failure = nil, 0, nil
 	if err := c.Network.unplug(n.id); err != nil {
 		c.t.Errorf("testkit: %v: %v", n.id, err)
 	}
