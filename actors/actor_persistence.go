@@ -27,6 +27,12 @@ type persistenceActor struct {
 	waiting []outgoing
 }
 
+// gauges is what of a storage any actor may look at.
+type gauges interface {
+	Metrics() persistence.Metrics
+	NearlyFull() bool
+}
+
 // group is the number of the node's Raft group in its log; one log will serve many.
 const group persistence.Group = 0
 
@@ -85,7 +91,7 @@ func (p *persistenceActor) open(how start) *storageOpened {
 	p.core.created.Store(true)
 	p.storage = storage
 	return &storageOpened{
-		epoch: p.life.epoch, identity: storage.Identity(), recovered: storage.Recovered(group), metrics: storage.Metrics,
+		epoch: p.life.epoch, identity: storage.Identity(), recovered: storage.Recovered(group), gauges: storage,
 	}
 }
 

@@ -30,7 +30,7 @@ type driver struct {
 
 	engine    *engine.Engine
 	identity  persistence.Identity
-	metrics   func() persistence.Metrics
+	storage   gauges
 	transport remote.Transport
 	early     []remote.Hello         // handshakes from before the node served
 	foreign   map[engine.NodeID]bool // whose last handshake was of another cluster
@@ -44,6 +44,7 @@ type driver struct {
 	durable engine.Seq    // newest Persist action confirmed
 	writes  []engine.Seq  // natural batches whose entries are not durable yet
 	written bool          // something was ordered since the log was last sealed
+	full    bool          // the storage said at the last tick that it is nearly full
 	idle    bool          // nothing was ordered since the last tick
 
 	handedIndex  engine.Index // newest entry handed to the apply actor
@@ -147,15 +148,30 @@ func (d *driver) tick(ctx actor.Context, message *ticked) {
 	if d.engine == nil {
 		return
 	}
+	d.watchRoom()
 	d.seal(ctx)
 	d.reviveTransport(ctx)
 	d.shutdownProgress(ctx)
 }
 
+// watchRoom tells when the disk is nearly full and when there is room again.
+func (d *driver) watchRoom() {
+	full := d.storage.NearlyFull()
+	if full != d.full {
+		d.full = full
+		room := d.storage.Metrics().Room
+		if full {
+			d.core.log.Warn("disk is nearly full; proposals are refused", "room", room)
+		} else {
+			d.core.log.Info("there is room on the disk again", "room", room)
+		}
+	}
+}
+
 // seal has an idle log marked at its end once, so that only damage to the very last batch of a node that crashed
-// under load can pass for a torn write.
+// under load can pass for a torn write. A storage that is nearly full looks for room meanwhile.
 func (d *driver) seal(ctx actor.Context) {
-	if d.idle && d.written && d.issued == d.durable {
+	if d.idle && (d.written || d.full) && d.issued == d.durable {
 		d.written = false
 		ctx.Send(d.persistence, &sealLog{})
 	}

@@ -23,7 +23,7 @@ type inquiry struct {
 // propose gives the engine everything that was queued as one batch: one append, one sync, one message a
 // follower, and no added latency.
 func (d *driver) propose(ctx actor.Context, b *naturalBatch) {
-	if err := d.refusal(); err != nil {
+	if err := d.refusalOfWrites(); err != nil {
 		for _, p := range b.proposals {
 			p.ticket().answer(err)
 		}
@@ -85,6 +85,18 @@ func (d *driver) refusal() error {
 		return ErrShutdown
 	}
 	return ErrShutdown
+}
+
+// refusalOfWrites is why the driver takes no commands. A full disk would end the node, so a leader stops before that;
+// who does not lead sends its clients elsewhere.
+func (d *driver) refusalOfWrites() error {
+	if err := d.refusal(); err != nil {
+		return err
+	}
+	if d.view.role == engine.Leader && d.storage.NearlyFull() {
+		return ErrDiskNearlyFull
+	}
+	return nil
 }
 
 // accepted makes the proposals of a batch wait for their entries.

@@ -14,6 +14,9 @@ var (
 	// ErrBusy: a bound is reached: Config.MaxPendingProposals, 256 MiB of commands that are not answered yet, or
 	// Config.MaxPendingReads. Back off and retry.
 	ErrBusy = errors.New("actors: busy")
+	// ErrDiskNearlyFull: the leader's storage has little room left, and a disk that is full ends the node. It is an
+	// [ErrBusy]. Make room; what is on its way already is not affected.
+	ErrDiskNearlyFull = fmt.Errorf("%w: disk is nearly full", ErrBusy)
 	// ErrShutdown: the node is stopping and did not accept the command. Stop calling this node.
 	ErrShutdown = errors.New("actors: shut down")
 	// ErrNotLeader is the kind of every [NotLeaderError].

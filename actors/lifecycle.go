@@ -45,7 +45,7 @@ func (d *driver) storageOpened(ctx actor.Context, message *storageOpened) {
 		d.fail(ctx, "storage", message.err)
 		return
 	}
-	d.identity, d.metrics = message.identity, message.metrics
+	d.identity, d.storage = message.identity, message.gauges
 	recovered := engine.Recovered{
 		Now:       d.core.clock.Now(),
 		HardState: message.recovered.HardState,

@@ -38,7 +38,7 @@ type (
 		epoch     uint64
 		identity  persistence.Identity
 		recovered persistence.Recovered
-		metrics   func() persistence.Metrics
+		gauges    gauges
 		err       error
 	}
 	// persisted says that all orders up to seq are durable.

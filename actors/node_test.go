@@ -625,3 +625,49 @@ func requireFailed(t *testing.T, n *Node[int64, int64], op string) {
 	_, known := n.CurrentLeader()
 	require.False(t, known)
 }
+
+// A full disk ends a node; refusing work before that costs less.
+func TestLeaderRefusesCommandsBeforeTheDiskIsFull(t *testing.T) {
+	c := newCluster(t, 1)
+	disk := persistence.NewMemFS()
+	disk.SetCapacity(3 << 20)
+	c.storages[1] = persistence.NewDir(disk, "data", persistence.Options{SegmentSize: 64 << 10, ReserveBytes: 1 << 20})
+	c.startAll()
+	n := c.leader()
+	var acknowledged int64
+	c.eventually(func() bool {
+		for range 20 {
+			_, err := n.Write(t.Context(), 1)
+			if errors.Is(err, ErrDiskNearlyFull) {
+				require.ErrorIs(t, err, ErrBusy)
+				return true
+			}
+			require.NoError(t, err)
+			acknowledged++
+		}
+		return false
+	})
+	m, err := n.NodeMetrics(t.Context())
+	require.NoError(t, err)
+	require.True(t, m.NearlyFull)
+	require.Positive(t, m.Persistence.Room, "there is room left for what is on its way")
+	require.NoError(t, m.Err)
+
+	quiet, syncs := 0, uint64(0)
+	c.eventually(func() bool { // the log is sealed and says nothing more of its own accord
+		m, err := n.NodeMetrics(t.Context())
+		require.NoError(t, err)
+		quiet++
+		if m.Persistence.Syncs != syncs {
+			quiet, syncs = 0, m.Persistence.Syncs
+		}
+		return quiet > 50
+	})
+	disk.SetCapacity(64 << 20)
+	var sum int64
+	c.eventually(func() bool {
+		sum, err = n.Write(t.Context(), 1)
+		return err == nil
+	})
+	require.Equal(t, acknowledged+1, sum, "what was refused was not applied")
+}

@@ -22,6 +22,7 @@ type NodeMetrics struct {
 	Busy         uint64 // proposals refused with ErrBusy because too many were pending
 	Inbound      int    // messages that the raft actor has not taken yet
 	Handed       int    // entries handed to the state machine and not yet applied
+	NearlyFull   bool   // the storage has little room left: proposals are refused with ErrDiskNearlyFull
 	Crowded      uint64 // messages of peers dropped because too many of the same peer's waited; only rises
 	Engine       engine.Metrics
 	Persistence  persistence.Metrics
@@ -84,8 +85,8 @@ func (d *driver) nodeMetrics() NodeMetrics {
 	if d.engine != nil {
 		m.Engine = d.engine.Metrics()
 	}
-	if d.metrics != nil {
-		m.Persistence = d.metrics()
+	if d.storage != nil {
+		m.Persistence, m.NearlyFull = d.storage.Metrics(), d.storage.NearlyFull()
 	}
 	if d.transport != nil {
 		m.Transport = d.transport.Metrics()
