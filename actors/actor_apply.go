@@ -84,7 +84,7 @@ func (a *applyActor) take(order *applyOrder) {
 func (a *applyActor) applyEntry(e *engine.Entry) error {
 	w := a.waiterFor(e)
 	if e.Kind != engine.EntryCommand {
-		return nil
+		return a.passOver(e, w)
 	}
 	if err := a.machine.apply(statemachine.ApplyContext{Index: uint64(e.Index), Term: uint64(e.Term)}, e.Data, w); err != nil {
 		return err
@@ -92,6 +92,20 @@ func (a *applyActor) applyEntry(e *engine.Entry) error {
 	if w != nil && w.last() == e.Index {
 		a.pop().answer(nil)
 	}
+	return nil
+}
+
+// passOver takes an entry that the machine does not see. Who waits for a configuration gets its receipt.
+func (a *applyActor) passOver(e *engine.Entry, w *waiter) error {
+	if w == nil || e.Kind != engine.EntryConfiguration {
+		return nil
+	}
+	c, err := engine.DecodeConfiguration(e.Data)
+	if err != nil {
+		return err
+	}
+	w.reply.put(w.use, 0, Receipt{Position: e.Position(), Membership: c.Membership})
+	a.pop().answer(nil)
 	return nil
 }
 

@@ -56,6 +56,7 @@ type driver struct {
 	batches      engine.ProposalID // given to the engine so far
 	inquiries    []inquiry         // that the engine has not answered, oldest first
 	spareTickets []ticket
+	admin        administration
 	view         view
 	shutdown     shutdown
 	events       events
@@ -75,7 +76,7 @@ type events struct {
 func newDriver(c *core) *driver {
 	epoch := lastEpoch.Add(1)
 	c.epoch.Store(epoch)
-	return &driver{core: c, life: &life{epoch: epoch, observer: c.observer}, foreign: make(map[engine.NodeID]bool)}
+	return &driver{core: c, life: &life{epoch: epoch, observer: c.observer}, foreign: make(map[engine.NodeID]bool), admin: make(administration)}
 }
 
 // Receive implements actor.Actor.
@@ -91,7 +92,7 @@ func (d *driver) Receive(ctx actor.Context) {
 	case *readBatch:
 		d.read(ctx, message)
 	case question:
-		d.answer(message)
+		d.answer(ctx, message)
 	case *actor.Started:
 		d.start(ctx)
 	case *actor.Terminated:

@@ -31,7 +31,7 @@ func (d *driver) perform(ctx actor.Context, actions []engine.Action) {
 		case *engine.ProposalAccepted:
 			d.accepted(action)
 		case *engine.Redirect:
-			d.refuse(action.ID, redirected(action.Leader, action.Address))
+			d.redirect(action)
 		case *engine.ProposalRejected:
 			d.refuse(action.ID, rejected(action.Reason))
 		case *engine.ReadReady:
@@ -41,8 +41,14 @@ func (d *driver) perform(ctx actor.Context, actions []engine.Action) {
 		case *engine.PeerLostData:
 			d.core.log.Error("peer lost data that it had acknowledged; it does not count until it is removed and added anew",
 				"peer", action.Peer.String(), "acknowledged", uint64(action.Match), "claims", action.Claimed.String())
-		case *engine.ConfigChangeAccepted, *engine.ConfigChangeRejected, *engine.TransferDone, *engine.TransferFailed:
-			// Nobody here asks for changes and transfers yet.
+		case *engine.ConfigChangeAccepted:
+			d.changeAccepted(action)
+		case *engine.ConfigChangeRejected:
+			d.administered(action.ID).refuse(refusedChange(action.Reason))
+		case *engine.TransferDone:
+			d.transferDone(action)
+		case *engine.TransferFailed:
+			d.administered(action.ID).refuse(failedTransfer(action.Reason))
 		case *engine.Fatal:
 			d.fail(ctx, "engine", action.Err)
 			return

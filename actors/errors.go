@@ -43,12 +43,13 @@ func (e *NotLeaderError) Error() string {
 // Is makes errors.Is(err, ErrNotLeader) true.
 func (e *NotLeaderError) Is(target error) bool { return target == ErrNotLeader }
 
-// Reads that are not served. They leave no trace, so each may be asked again; beside these, reads get ErrNoLeader,
+// ErrNotReady: the leader has not committed an entry of its own term yet, which takes a round trip after an election. No
+// read is served and no membership is changed before that. Retry in a moment.
+var ErrNotReady = errors.New("actors: leader not ready")
+
+// Reads that are not served. They leave no trace, so each may be asked again; beside these, reads get ErrNotReady, ErrNoLeader,
 // NotLeaderError, ErrBusy, ErrShutdown, ErrDriverDead and FatalError.
 var (
-	// ErrNotReady: the leader has not committed an entry of its own term yet, which takes a round trip after an
-	// election. Retry in a moment.
-	ErrNotReady = errors.New("actors: leader not ready for reads")
 	// ErrSteppedDown: leadership ended, or the raft actor was restarted, before the read could be served. Retry, at
 	// whoever leads.
 	ErrSteppedDown = errors.New("actors: stepped down")
@@ -66,6 +67,40 @@ func (e *ReadPanicError) Error() string { return fmt.Sprintf("%v: %v", ErrReadPa
 
 // Is makes errors.Is(err, ErrReadPanic) true.
 func (e *ReadPanicError) Is(target error) bool { return target == ErrReadPanic }
+
+// Changes of the membership that the leader refused. Nothing was changed.
+var (
+	// ErrChangeInProgress: the change before is not committed yet. Wait.
+	ErrChangeInProgress = errors.New("actors: membership change in progress")
+	// ErrUnknownNode: the target is no member.
+	ErrUnknownNode = errors.New("actors: unknown node")
+	// ErrAlreadyVoter: the node to add is a voter.
+	ErrAlreadyVoter = errors.New("actors: already a voter")
+	// ErrAlreadyLearner: the node to add or to demote is a learner.
+	ErrAlreadyLearner = errors.New("actors: already a learner")
+	// ErrNotLearner: the node to promote is a voter.
+	ErrNotLearner = errors.New("actors: not a learner")
+	// ErrInvalidTargetMembership: no cluster may look like that: without a voter, with a member that has no id or no
+	// address that can be used, or with more than engine.MaxMembers members.
+	ErrInvalidTargetMembership = errors.New("actors: invalid target membership")
+	// ErrNotReached: the leader has not met the node that is to become a voter. Start it and let the two meet, or add it
+	// as a learner first.
+	ErrNotReached = errors.New("actors: node not reached")
+	// ErrTooFarBehind: the learner to promote lacks more than a few messages' worth of the log. Wait, or use [Force].
+	ErrTooFarBehind = errors.New("actors: learner too far behind")
+)
+
+// Transfers of leadership that did not make the target leader.
+var (
+	// ErrInvalidTarget: the target is the leader itself or no voter that can lead, or no voter answers where any would do.
+	// Nothing was begun.
+	ErrInvalidTarget = errors.New("actors: invalid transfer target")
+	// ErrTransferAborted: somebody else leads, or the node ended. Look who leads.
+	ErrTransferAborted = errors.New("actors: transfer aborted")
+	// ErrTransferTimedOut: an election timeout has passed. The old leader goes on if no other was elected; the target may
+	// yet campaign.
+	ErrTransferTimedOut = errors.New("actors: transfer timed out")
+)
 
 // Accepted, and then something ended: the command may have been applied, may yet be, or never will.
 var (

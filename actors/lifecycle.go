@@ -226,6 +226,7 @@ func (d *driver) release(cause error) {
 	d.engine, d.order = nil, nil
 	d.core.leader.Store(nil)
 	d.abandonInquiries(cause)
+	d.abandonAdministration(cause)
 	d.waiters.fail(cause)
 	d.reads.fail(endOfRead(cause))
 }

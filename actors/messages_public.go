@@ -42,6 +42,14 @@ func (c *core) adapt(message any) any {
 		return c.adaptRead(content, sender)
 	case Read:
 		return c.adaptRead(&content, sender)
+	case *ChangeMembership:
+		return c.adaptChange(content, sender)
+	case ChangeMembership:
+		return c.adaptChange(&content, sender)
+	case *TransferLeadership:
+		return c.adaptTransfer(content, sender)
+	case TransferLeadership:
+		return c.adaptTransfer(&content, sender)
 	case *GetStatus, GetStatus:
 		return &statusMessage{core: c, sender: sender}
 	case *GetMetrics, GetMetrics:

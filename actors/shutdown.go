@@ -8,13 +8,14 @@ import (
 
 // A graceful shutdown is ordered by messages, because protoactor would stop the children side by side:
 //
-//	refuse new work → wait, bounded, for accepted work → stop the transport → persistence syncs what is queued →
-//	apply drains what became durable → answer the rest → close and unlock the storage → stop
+//	refuse new work → wait, bounded, for accepted work → hand leadership over → stop the transport → persistence syncs
+//	what is queued → apply drains what became durable → answer the rest → close and unlock the storage → stop
 type shutdownStage uint8
 
 const (
 	shutdownNone shutdownStage = iota
 	shutdownWaiting
+	shutdownHandOver
 	shutdownTransport
 	shutdownFlush
 	shutdownDrain
@@ -75,6 +76,40 @@ func (d *driver) shutdownProgress(ctx actor.Context) {
 	accepted := d.core.mailbox.admission.pending() + d.core.mailbox.readRoom.pending()
 	if accepted > 0 && d.core.clock.Now() < d.shutdown.deadline {
 		return
+	}
+	d.handOver(ctx)
+}
+
+// handOver asks a leader's engine to find a successor, so that the cluster does not wait for an election timeout. The
+// engine answers within two of those, and at once when nobody could take over.
+func (d *driver) handOver(ctx actor.Context) {
+	d.shutdown.stage = shutdownHandOver
+	if d.view.role != engine.Leader {
+		d.handedOver(ctx, nil)
+		return
+	}
+	d.batches++
+	d.admin[d.batches] = &succession{d: d, ctx: ctx}
+	d.step(ctx, &engine.TransferLeadership{Now: d.core.clock.Now(), ID: d.batches})
+}
+
+// succession is the transfer that a shutdown asks for.
+type succession struct {
+	d   *driver
+	ctx actor.Context
+}
+
+func (s *succession) target() engine.NodeID { return 0 }
+func (s *succession) transferred()          { s.d.handedOver(s.ctx, nil) }
+func (s *succession) refuse(err error)      { s.d.handedOver(s.ctx, err) }
+
+// handedOver goes on, whoever leads now.
+func (d *driver) handedOver(ctx actor.Context, err error) {
+	if d.shutdown.stage != shutdownHandOver {
+		return
+	}
+	if err != nil {
+		d.core.log.Debug("leadership was not handed over", "error", err)
 	}
 	d.shutdown.stage = shutdownTransport
 	if d.transporter == nil { // it died, and was not replaced yet

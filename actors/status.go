@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
 	"github.com/yggr-go/yggr/remote"
@@ -39,8 +41,12 @@ func (q statusQuestion) refuse(err error)  { q.resolve(Status{}, err) }
 func (q metricsQuestion) refuse(err error) { q.resolve(NodeMetrics{}, err) }
 
 // answer is given in every phase, so that a failed node can tell its cause.
-func (d *driver) answer(q question) {
+func (d *driver) answer(ctx actor.Context, q question) {
 	switch q := q.(type) {
+	case changeRequest:
+		d.changeMembership(ctx, q)
+	case transferRequest:
+		d.transferLeadership(ctx, q)
 	case statusQuestion:
 		q.resolve(d.status(), nil)
 	case metricsQuestion:
