@@ -146,21 +146,21 @@ func (d *Disk) tidy(r *recovery, c contents) error {
 	if err := d.dir.sync(); err != nil {
 		return err
 	}
-	return d.dir.remove(slices.Concat(c.leftover, r.stale, r.unused, d.takeSpares(c.freed)))
+	d.takeSpares(c.freed)
+	return d.dir.remove(slices.Concat(c.leftover, r.stale, r.unused))
 }
 
-// takeSpares chooses segments that were freed earlier, whose names are durable by now, for use again. It returns the
-// others.
-func (d *Disk) takeSpares(freed []string) (others []string) {
+// takeSpares chooses segments that were freed earlier, whose names are durable by now, for use again. Others that have
+// such a name are removed when there is time for it.
+func (d *Disk) takeSpares(freed []string) {
 	l := d.log
 	for _, name := range freed {
 		if len(l.spares) < keptSpares && d.dir.reusable(name, d.identity, l.options.segmentSize()) {
 			l.spares = append(l.spares, name)
 		} else {
-			others = append(others, name)
+			l.surplus = append(l.surplus, name)
 		}
 	}
-	return others
 }
 
 // takeUp opens the last segment for writing and proves the last batch.

@@ -45,8 +45,9 @@
 // cut physically. A batch never spans segments; one that is larger than a segment gets a segment of its own size.
 //
 // A segment is freed when no group needs it: each entry in it has been replaced, or lies at or below its group's base.
-// Four freed segments are kept as the next ones and need no zeroing; the others are removed. That takes one rename or
-// removal at a time, after a mebibyte of batches or at a tick without any, and no sync of its own.
+// Four freed segments are kept as the next ones and need no zeroing; the others are removed. That takes one rename at a
+// time, after a mebibyte of batches or at a tick without any, one removal at such a tick or after a rotation, and no
+// sync of its own.
 //
 // A log that runs out of room says so while it still has some ([Storage.NearlyFull], [Options].ReserveBytes): room is
 // what the file system has left and what segments and spares hold in advance. A batch that finds none ends the storage.
@@ -105,15 +106,15 @@
 // All batches but the last were synced before a later one was written. So the last batch is written again in place,
 // file and directory are synced, and only then is the state handed out. All of this can be cut short and done again.
 //
-// Freeing. The oldest segment S is given a spare's name, or removed, once everything in it is replaced or covered by
-// durable records, and a later segment X has a durable first batch. X opens with a checkpoint, so recovery from X on adds
-// up to the same state but for entries, and those in S are needed no more. Therefore a crash may undo a rename or removal,
-// or undo the one of S and not that of the segment behind it, in any combination: what comes back is a whole segment,
-// since nothing is written to a spare before a sync of the directory made its new name durable. If it comes back right
-// before the others, it is read once more, to the same result. If there is a gap behind it, recovery begins behind the
-// gap and removes it. A failure of a rename or removal changes none of this, whether it was done or not; it is tried
-// again. If recovery begins too late, because a segment that was needed is lost, entries above the final base are missing,
-// and it says which. So a gap never passes for a freed segment.
+// Freeing. The oldest segment S is given a spare's name, and may then be removed, once everything in it is replaced or
+// covered by durable records, and a later segment X has a durable first batch. X opens with a checkpoint, so recovery
+// from X on adds up to the same state but for entries, and those in S are needed no more. Therefore a crash may undo a
+// rename or removal, or undo the one of S and not that of the segment behind it, in any combination: what comes back is a
+// whole segment, since nothing is written to a spare before a sync of the directory made its new name durable. If it comes
+// back right before the others, it is read once more, to the same result. If there is a gap behind it, recovery begins
+// behind the gap and removes it. A failure of a rename or removal changes none of this, whether it was done or not; it is
+// tried again. If recovery begins too late, because a segment that was needed is lost, entries above the final base are
+// missing, and it says which. So a lost segment that is needed never passes for a freed one.
 //
 // Recycling. The next rotation needs the directory synced anyway, and only behind such a sync is a freed segment written
 // to: first its new header, which is one sector and so there whole or not at all, then its name, then batches. What the

@@ -58,7 +58,12 @@ func TestFreedSegmentsAreUsedAgain(t *testing.T) {
 		"rename segment 4", // only the switch was in it
 		"open spare 2", "sync spare 2", "rename spare 2", "syncdir n7", "open segment 6", "sync segment 5", "sync segment 6",
 	}, l.ops, "the other names are durable by now")
-	require.EqualValues(t, 2, l.storage.Metrics().Recycled)
+	for range 2 { // spare 4 was named before the last rotation, which synced the directory
+		l.ops = nil
+		l.append(1)
+		require.Equal(t, 1, strings.Count(strings.Join(l.ops, ", "), "syncdir"))
+	}
+	require.EqualValues(t, 4, l.storage.Metrics().Recycled)
 	l.requireSurvives()
 	l.reopen()
 }
@@ -156,11 +161,13 @@ func TestFailuresToFreeAreNobodys(t *testing.T) {
 		l.append(7)
 		l.snapshot(8)
 		l.idle(4)
-		l.fsys.Fail(persistence.Fault{Op: persistence.OpRemove, Path: "segment", Err: errDisk})
+		l.fsys.Fail(persistence.Fault{Op: persistence.OpRemove, Path: "spare", Err: errDisk})
 		l.idle(1)
-		require.Equal(t, "segment 5, segment 6, segment 7, segment 8, segment 9, spare 1, spare 2, spare 3, spare 4", l.files())
+		require.Equal(t, "segment 6, segment 7, segment 8, segment 9, spare 1, spare 2, spare 3, spare 4, spare 5", l.files())
 		l.idle(1)
-		require.Equal(t, "segment 6, segment 7, segment 8, segment 9, spare 1, spare 2, spare 3, spare 4", l.files())
+		require.Equal(t, "segment 7, segment 8, segment 9, spare 1, spare 2, spare 3, spare 4, spare 6", l.files())
+		l.idle(4)
+		require.Equal(t, "segment 9, spare 1, spare 2, spare 3, spare 4", l.files())
 		l.reopen()
 	})
 }
@@ -305,6 +312,7 @@ func TestSparesThatAreNone(t *testing.T) {
 	s, err := persistence.NewDir(l.fsys, testPath, small()).Open(testID)
 	require.NoError(t, err)
 	l.storage = s
+	l.idle(5)
 	require.Equal(t, "segment 5, spare 1, spare 2", l.files())
 	l.append(8)
 	require.Contains(t, l.files(), "segment a6", "no name is used twice")
@@ -318,8 +326,11 @@ func TestSparesOfAnotherSize(t *testing.T) {
 	l.snapshot(4)
 	l.idle(4)
 	require.NoError(t, l.storage.Close())
-	requireState(t, l.want, requireOpens(t, l.disk)) // with segments of 64 KiB
+	l.storage = open(t, l.disk) // with segments of 64 KiB
+	requireState(t, l.want, l.storage.Recovered(0))
+	l.idle(4)
 	require.Equal(t, "segment 5", l.files())
+	require.NoError(t, l.storage.Close())
 }
 
 // A batch that is larger than a segment makes a spare larger, and that is not kept.
@@ -339,4 +350,52 @@ func TestRecycledSegmentThatGrows(t *testing.T) {
 	require.NotContains(t, l.files(), "segment 6")
 	require.NotContains(t, l.files(), "spare 6")
 	l.reopen()
+}
+
+// A snapshot may free many segments at once, of a log that is never idle. No batch waits for more than one rename, and
+// only the first of a segment for a removal; in the end no more are left than are kept.
+func TestFreeingHoldsUpFewBatches(t *testing.T) {
+	disk := persistence.NewMemFS()
+	frees, removals, rotations := 0, 0, 0
+	fsys := persistence.NewFaultFS(disk, func(op persistence.Op, path string) {
+		name := brief(path)
+		switch {
+		case op == persistence.OpRename && strings.HasPrefix(name, "segment"):
+			frees++
+		case op == persistence.OpRename:
+			rotations++
+		case op == persistence.OpRemove:
+			removals++
+		}
+	})
+	s := create(t, fsys, middling())
+	last := engine.Index(0)
+	appendOne := func() {
+		last++
+		require.NoError(t, s.Write(appended(commands(1, last, 1, 100)...)))
+	}
+	for rotations < 20 {
+		appendOne()
+	}
+	b := &persistence.Batch{}
+	b.SetSnapshot(0, persistence.SnapshotSwitch{ID: 1, Position: position(1, last), Base: position(1, last), Keep: true})
+	require.NoError(t, s.Write(b))
+	total, first := 0, false
+	for range 200 {
+		frees, removals, rotations = 0, 0, 0
+		appendOne()
+		require.LessOrEqual(t, frees, 1)
+		if removals > 0 {
+			require.Equal(t, 1, removals)
+			require.True(t, first, "just behind a rotation")
+		}
+		total, first = total+removals, rotations > 0
+	}
+	require.Greater(t, total, 5)
+	require.NoError(t, s.Close())
+	require.LessOrEqual(t, strings.Count(filesOf(t, disk), "spare"), 4)
+	requireState(t, persistence.Recovered{
+		HardState: at(1), Base: position(1, last-200), Entries: commands(1, last-199, 200, 100), Commit: last - 200,
+		Snapshot: persistence.SnapshotName{ID: 1, Position: position(1, last-200)},
+	}, requireOpens(t, disk))
 }

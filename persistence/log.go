@@ -22,6 +22,7 @@ type log struct {
 	older    []olderSegment // oldest first
 	freed    []string       // segments that were given spare names; until those are durable nothing may be written to them
 	spares   []string       // freed segments whose new names are durable
+	surplus  []string       // freed segments that are to be removed
 	dueAt    int64          // offset in the current segment from which on housekeeping is due
 	spare    *spare         // the next segment while it is being zeroed, in step with what the current one takes; or nil
 	noSpare  int64          // offset in the current segment below which none is tried, since the last attempt failed
@@ -60,6 +61,7 @@ func (l *log) idle() error {
 		return err
 	}
 	l.free()
+	l.removeSurplus()
 	l.look()
 	l.prepare(0)
 	return nil

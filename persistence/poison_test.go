@@ -109,9 +109,9 @@ func (f *failingRun) harmless() bool {
 	switch f.fault.Op {
 	case persistence.OpFree:
 		return true
-	case persistence.OpRename, persistence.OpRemove:
+	case persistence.OpRename:
 		return strings.HasPrefix(name, "segment-")
-	case persistence.OpOpen:
+	case persistence.OpOpen, persistence.OpRemove:
 		return strings.HasPrefix(name, "spare-")
 	default:
 		return false
