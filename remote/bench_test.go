@@ -115,12 +115,7 @@ func BenchmarkFlood(b *testing.B) {
 // Appends of 64 entries of 100 bytes, as many as a window allows: what the transport can carry.
 func BenchmarkThroughput(b *testing.B) {
 	x, _, _, hy := benchPair(b, overTCP)
-	message := &engine.AppendEntries{Term: 1, Number: 1}
-	for i := range 64 {
-		message.Entries = append(message.Entries, engine.Entry{
-			Term: 1, Index: engine.Index(i + 1), Kind: engine.EntryCommand, Data: make([]byte, 100),
-		})
-	}
+	message := appendOf(64, 100)
 	const window = 64
 	credits := make(chan struct{}, window)
 	for range window {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
@@ -116,6 +117,8 @@ func FuzzHello(f *testing.F) {
 	hello, err := proto.Marshal(helloToWire(introductionOf(2)))
 	require.NoError(f, err)
 	f.Add(hello)
+	f.Add(append(bytes.Clone(hello), 10<<3, 1)) // it means node 1
+	f.Add(append(bytes.Clone(hello), 10<<3, 3)) // another one
 	f.Add([]byte{8, 3, 16, 2})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := bufio.NewReader(bytes.NewReader(frameOf(body)))
@@ -123,6 +126,10 @@ func FuzzHello(f *testing.F) {
 		if err != nil {
 			return
 		}
+		var said raftpb.Hello
+		require.NoError(t, proto.Unmarshal(body, &said))
+		require.Contains(t, []uint64{0, 1}, said.GetToNodeId())
+		require.True(t, utf8.ValidString(hello.Cluster.Name))
 		require.NotZero(t, hello.Peer.ID)
 		require.NotEqual(t, engine.NodeID(1), hello.Peer.ID)
 		require.NotZero(t, hello.Peer.Incarnation)

@@ -20,6 +20,16 @@ func entriesOf(number engine.SendNumber, size int) *engine.AppendEntries {
 	}}
 }
 
+func appendOf(entries, size int) *engine.AppendEntries {
+	message := &engine.AppendEntries{Term: 1, Number: 1}
+	for i := range entries {
+		message.Entries = append(message.Entries, engine.Entry{
+			Term: 1, Index: engine.Index(i + 1), Kind: engine.EntryCommand, Data: make([]byte, size),
+		})
+	}
+	return message
+}
+
 func TestVotesAndHeartbeatsLeaveBeforeEntries(t *testing.T) {
 	o := newOutbox(1 << 20)
 	entries, vote, beat := entriesOf(1, 10), &engine.RequestVote{Term: 2}, &engine.Heartbeat{Term: 2}

@@ -218,7 +218,7 @@ func (p *peer) send(message engine.Message, size int) bool {
 	if !queued {
 		return false
 	}
-	if alone && size <= inlineBytes && urgent(message) {
+	if alone && size <= inlineBytes && pressing(message) {
 		if w := p.writer.Load(); w != nil && w.writeInline() {
 			return true
 		}
@@ -227,12 +227,14 @@ func (p *peer) send(message engine.Message, size int) bool {
 	return true
 }
 
-// urgent says whether a client waits for what this message brings. Heartbeats and their answers gain by waiting: the
-// next may take their place.
-func urgent(message engine.Message) bool {
-	switch message.(type) {
+// pressing says whether somebody waits for what this message brings, and not many: see inlineEntries. Heartbeats and
+// their answers gain by waiting: the next may take their place.
+func pressing(message engine.Message) bool {
+	switch m := message.(type) {
 	case *engine.Heartbeat, *engine.HeartbeatResponse:
 		return false
+	case *engine.AppendEntries:
+		return len(m.Entries) <= inlineEntries
 	default:
 		return true
 	}

@@ -19,6 +19,9 @@ const (
 	// inlineBytes is the largest frame that Send writes itself: what is larger takes longer to encode and to copy
 	// than a goroutine takes to wake up.
 	inlineBytes = 16 << 10
+	// inlineEntries is the largest append that Send writes itself. More entries mean that many clients write: then the
+	// sender's time is better spent on gathering the next batch, and one wake-up serves them all.
+	inlineEntries = 16
 	// inlinePause must have passed since the last write before Send writes itself. It is about three times what a
 	// write takes, so whoever sends much spends at most a quarter of its time on that, and its messages gather for
 	// the peer's goroutine.

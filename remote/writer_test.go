@@ -155,12 +155,14 @@ func TestAnInlineWriteAllocatesNothing(t *testing.T) {
 }
 
 // Behind other messages, and with what gains by waiting, Send leaves the write to the goroutine.
-func TestOnlyALoneSmallUrgentMessageIsWrittenInline(t *testing.T) {
+func TestOnlyALoneSmallPressingMessageIsWrittenInline(t *testing.T) {
 	for name, c := range map[string]struct {
 		before, message engine.Message
 		inline          bool
 	}{
 		"append":             {nil, entriesOf(1, 100), true},
+		"largest append":     {nil, appendOf(inlineEntries, 16), true},
+		"larger append":      {nil, appendOf(inlineEntries+1, 16), false},
 		"answer":             {nil, &engine.AppendEntriesResponse{Term: 1, Number: 1, Accepted: true}, true},
 		"vote":               {nil, &engine.RequestVote{Term: 1}, true},
 		"behind another":     {&engine.RequestVote{Term: 1}, entriesOf(1, 100), false},
