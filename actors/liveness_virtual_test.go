@@ -1,0 +1,117 @@
+package actors_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yggr-go/yggr/actors"
+	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/testkit"
+)
+
+// Whatever happens to a minority, the others take writes, and after a few election timeouts at the latest. State machines
+// that hang are left out: a leader whose machine hangs still leads, and its clients wait.
+func TestMinorityInTroubleStopsTheOthersForAFewElectionTimeoutsAtMost(t *testing.T) {
+	const patience = 10 * electionTimeoutMax
+	longest := time.Duration(0)
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			m := newMinority(t, seed)
+			m.AwaitLeader()
+			acknowledged := m.Loop.Now()
+			for range 60 {
+				m.trouble()
+				for range 10 {
+					if m.write() {
+						acknowledged = m.Loop.Now()
+					}
+					silence := time.Duration(m.Loop.Now() - acknowledged)
+					longest = max(longest, silence)
+					require.Less(t, silence, patience, "no write was acknowledged since\n%s", m)
+					m.Loop.Advance(time.Duration(m.random.Int64N(int64(200 * time.Millisecond))))
+				}
+			}
+		})
+	}
+	t.Logf("the longest time without a write was %v", longest)
+}
+
+// minority is a cluster of which fewer than half of the nodes are in trouble.
+type minority struct {
+	*virtual
+	random *rand.Rand
+	bad    []engine.NodeID
+	to     engine.NodeID // whom the client believes to lead
+}
+
+func newMinority(t *testing.T, seed uint64) *minority {
+	t.Helper()
+	size := 3 + 2*int(seed%2)
+	m := &minority{
+		virtual: newVirtualOf(t, testkit.Options{Seed: seed, Nodes: size}),
+		random:  rand.New(rand.NewPCG(seed, 5)),
+		to:      engine.NodeID(size),
+	}
+	m.bad = m.Nodes()[:size/2]
+	return m
+}
+
+// write has a client that goes where it is sent write, and reports whether it was told that it did within 200 ms. The
+// client does not care for nodes that do not answer.
+func (m *minority) write() bool {
+	r := m.propose(m.to)
+	m.Loop.Run(r.Done, 200*time.Millisecond)
+	switch moved, ok := errors.AsType[*actors.NotLeaderError](r.Err()); {
+	case r.Err() == nil:
+		return true
+	case ok:
+		m.to = moved.Leader
+		m.Loop.Advance(10 * time.Millisecond)
+	default:
+		m.to = engine.NodeID(1 + m.random.IntN(len(m.Nodes())))
+		m.Loop.Advance(10 * time.Millisecond)
+	}
+	return false
+}
+
+// trouble makes or ends some trouble of one of the minority.
+func (m *minority) trouble() {
+	id := m.bad[m.random.IntN(len(m.bad))]
+	other := engine.NodeID(1 + m.random.IntN(len(m.Nodes())))
+	switch m.random.IntN(10) {
+	case 0:
+		if m.Down(id) {
+			m.Restart(id)
+		} else {
+			m.CrashAt(id, 1+m.random.IntN(20))
+		}
+	case 1, 2:
+		names := []string{testkit.Driver, testkit.Ticker, testkit.Disk, testkit.Transport}
+		m.Loop.Stall(m.place(id, names[m.random.IntN(len(names))]))
+	case 3:
+		for _, name := range []string{testkit.Driver, testkit.Ticker, testkit.Disk, testkit.Transport} {
+			m.Loop.Resume(m.place(id, name))
+		}
+	case 4:
+		m.Network.Partition(id)
+	case 5:
+		m.Network.Cut(id, other)
+	case 6:
+		m.Network.Cut(other, id)
+	case 7:
+		m.Network.Heal()
+	case 8:
+		m.Network.SetLatency(id, 0, 0, time.Duration(m.random.Int64N(int64(300*time.Millisecond))))
+		m.Loop.Slow(m.place(id, testkit.Disk), 0, time.Duration(m.random.Int64N(int64(2*time.Second))))
+	case 9:
+		odds := m.random.Float64()
+		m.Network.Drop(func(from, to engine.NodeID, _ engine.Message) bool {
+			return (from == id || to == id) && m.random.Float64() < odds
+		})
+	}
+}
