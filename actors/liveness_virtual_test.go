@@ -22,18 +22,19 @@ func TestMinorityInTroubleStopsTheOthersForAFewElectionTimeoutsAtMost(t *testing
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			m := newMinority(t, seed)
-			m.AwaitLeader()
-			acknowledged := m.Loop.Now()
-			for range 60 {
-				m.trouble()
-				for range 10 {
-					if m.write() {
-						acknowledged = m.Loop.Now()
+			for range 10 {
+				m.chooseAnew()
+				acknowledged := m.Loop.Now()
+				for m.trouble(); m.random.IntN(4) > 0; m.trouble() {
+					for range 1 << m.random.IntN(9) { // some troubles last longer than anybody's patience
+						if m.write() {
+							acknowledged = m.Loop.Now()
+						}
+						silence := time.Duration(m.Loop.Now() - acknowledged)
+						longest = max(longest, silence)
+						require.Less(t, silence, patience, "no write was acknowledged since\n%s", m)
+						m.Loop.Advance(time.Duration(m.random.Int64N(int64(200 * time.Millisecond))))
 					}
-					silence := time.Duration(m.Loop.Now() - acknowledged)
-					longest = max(longest, silence)
-					require.Less(t, silence, patience, "no write was acknowledged since\n%s", m)
-					m.Loop.Advance(time.Duration(m.random.Int64N(int64(200 * time.Millisecond))))
 				}
 			}
 		})
@@ -52,13 +53,34 @@ type minority struct {
 func newMinority(t *testing.T, seed uint64) *minority {
 	t.Helper()
 	size := 3 + 2*int(seed%2)
-	m := &minority{
+	return &minority{
 		virtual: newVirtualOf(t, testkit.Options{Seed: seed, Nodes: size}),
 		random:  rand.New(rand.NewPCG(seed, 5)),
-		to:      engine.NodeID(size),
 	}
-	m.bad = m.Nodes()[:size/2]
-	return m
+}
+
+// chooseAnew ends every trouble and chooses whom the next ones meet: the leader always.
+func (m *minority) chooseAnew() {
+	m.Network.Heal()
+	m.Network.Drop(nil)
+	for _, id := range m.Nodes() {
+		m.resume(id)
+		m.Network.SetLatency(id, 0, 100*time.Microsecond, time.Millisecond)
+		m.Loop.Slow(m.place(id, testkit.Disk), 100*time.Microsecond, 500*time.Microsecond)
+		if m.Down(id) {
+			m.Restart(id)
+		}
+		m.CrashAt(id, 0)
+	}
+	m.Loop.Advance(5 * electionTimeoutMax)
+	m.to = m.AwaitLeader()
+	m.bad = append([]engine.NodeID{m.to}, m.Others(m.to)[:len(m.Nodes())/2-1]...)
+}
+
+func (m *minority) resume(id engine.NodeID) {
+	for _, name := range []string{testkit.Driver, testkit.Ticker, testkit.Disk, testkit.Transport} {
+		m.Loop.Resume(m.place(id, name))
+	}
 }
 
 // write has a client that goes where it is sent write, and reports whether it was told that it did within 200 ms. The
@@ -94,9 +116,7 @@ func (m *minority) trouble() {
 		names := []string{testkit.Driver, testkit.Ticker, testkit.Disk, testkit.Transport}
 		m.Loop.Stall(m.place(id, names[m.random.IntN(len(names))]))
 	case 3:
-		for _, name := range []string{testkit.Driver, testkit.Ticker, testkit.Disk, testkit.Transport} {
-			m.Loop.Resume(m.place(id, name))
-		}
+		m.resume(id)
 	case 4:
 		m.Network.Partition(id)
 	case 5:
