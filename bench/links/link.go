@@ -17,9 +17,9 @@ const (
 // link is the way on which one node dials another.
 type link struct {
 	listener *net.TCPListener
-	flow     *gate // shut: nothing of a connection passes, its end included
-	entrance *gate // shut: nobody is let in
-	parked   chan struct{}
+	flow     *gate         // shut: nothing of a connection passes, its end included
+	entrance *gate         // shut: nobody is let in
+	parked   chan struct{} // accept sends when it has stopped at the entrance
 	done     chan struct{}
 	running  sync.WaitGroup
 
@@ -54,6 +54,7 @@ func (l *link) lead(target string) {
 
 // accept lets connections in while the entrance is open.
 func (l *link) accept() {
+	defer close(l.parked) // nobody waits for what has ended
 	for {
 		conn, err := l.listener.Accept()
 		switch {
