@@ -17,8 +17,8 @@ const (
 // link is the way on which one node dials another.
 type link struct {
 	listener *net.TCPListener
-	flow     *gate // shut: nothing of a connection passes, its end included
-	entrance *gate // shut: nobody is let in
+	flow     *gate         // shut: nothing of a connection passes, its end included
+	entrance *gate         // shut: nobody is let in
 	parked   chan struct{} // accept sends when it has stopped at the entrance
 	done     chan struct{}
 	running  sync.WaitGroup
