@@ -220,3 +220,17 @@ func TestNewLeaderGoesOnWithAChangeThatItFinds(t *testing.T) {
 	require.Len(t, sent[*Removed](a.accept(2, 4), 3), 1)
 	require.IsType(t, &ConfigChangeAccepted{}, a.change(ConfigChange{Kind: ChangeRemove, Target: 2}))
 }
+
+// TestWhoIsAddedAgainCountsFromThatEntryOn, also in the same incarnation.
+func TestWhoIsAddedAgainCountsFromThatEntryOn(t *testing.T) {
+	var l log
+	here := Membership{Members: []Member{{ID: 3, Incarnation: 301, Role: Voter}}}
+	other := Membership{Members: []Member{{ID: 3, Incarnation: 302, Role: Voter}}}
+	for index, m := range []Membership{here, here, {}, here, here, other, here} {
+		l.register([]configurationAt{{index: Index(index), Configuration: Configuration{Membership: m}}})
+		if index == 4 {
+			require.Equal(t, Index(3), l.namedSince(3, 301))
+		}
+	}
+	require.Equal(t, Index(6), l.namedSince(3, 301))
+}

@@ -187,11 +187,11 @@ func (e *Engine) trackFollowers() {
 	e.followers = followers
 }
 
-// track returns what is known of a member, which is nothing if it is new or came back with an empty disk: what was
-// acknowledged before it was removed and added again does not count.
+// track returns what is known of a member, which is nothing if it is new: what it acknowledged before it was removed and
+// added again was forgotten when it left.
 func (e *Engine) track(m Member) *progress {
 	p := e.follower(m.ID)
-	if p == nil || p.Incarnation != 0 && p.Incarnation != m.Incarnation {
+	if p == nil {
 		p = &progress{next: e.log.lastIndex() + 1}
 	}
 	if p.Incarnation != m.Incarnation || p.ID == 0 {

@@ -57,6 +57,10 @@ func TestNoticeOfRemovalIsNewerThanAConfigurationOfADeadBranch(t *testing.T) {
 	a = begin()
 	a.receive(2, notice(1, 4))
 	require.False(t, a.Status().Removed, "of the same term it may have followed")
+	entries[4].Term = 2
+	a = begin()
+	a.receive(2, notice(1, 5))
+	require.True(t, a.Status().Removed, "two entries at one index")
 }
 
 func TestRemovedNodeFollowsAndIsUndoneByANewerConfiguration(t *testing.T) {
