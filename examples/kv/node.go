@@ -33,6 +33,9 @@ func startNode(ctx context.Context, o options, dir *directory, logger hclog.Logg
 		Logger:    logger.Named("peers"),
 	})
 	cfg.Logger = logger.Named("raft")
+	if o.lease {
+		cfg.LeaseDurationTicks = cfg.ElectionTimeoutMinTicks - cfg.HeartbeatIntervalTicks - 1 // the longest that is safe
+	}
 	system := actor.NewActorSystem(actor.WithLoggerFactory(actorLogger(logger)))
 	return actors.Start(ctx, system, definition(dir), cfg)
 }
