@@ -29,6 +29,7 @@ type Wrap struct {
 	FS      func(node engine.NodeID, fsys persistence.FS) persistence.FS
 	Network func(node engine.NodeID, network remote.Network) remote.Network
 	Applied func(node engine.NodeID) // called right after each command
+	Config  func(cfg *actors.Config)
 }
 
 // Start starts three nodes below dir.
@@ -87,6 +88,9 @@ func (r *replica) start(ctx context.Context, members []engine.Member, i int, dir
 	cfg.Bootstrap = actors.NewCluster{Members: members}
 	cfg.Storage = persistence.NewDir(fsys, filepath.Join(dir, fmt.Sprintf("n%d", self.ID)), persistence.Options{})
 	cfg.Network = network
+	if wrap.Config != nil {
+		wrap.Config(&cfg)
+	}
 	r.system = actor.NewActorSystem(actor.WithLoggerFactory(silence))
 	var err error
 	r.node, err = actors.Start(ctx, r.system, r.definition(self.ID, wrap), cfg)
@@ -133,6 +137,11 @@ func (c *Cluster) leads(ctx context.Context, i int) bool {
 // Write implements [workload.Cluster].
 func (c *Cluster) Write(ctx context.Context, command workload.Command) (uint64, error) {
 	return c.replicas[c.leader].node.Write(ctx, command)
+}
+
+// Read returns the counter's value by a linearizable read at the leader.
+func (c *Cluster) Read(ctx context.Context) (uint64, error) {
+	return actors.Query(ctx, c.replicas[c.leader].node, func(m *machine) uint64 { return m.counter.State().Value })
 }
 
 // Leader returns the id of the leader.
