@@ -258,7 +258,7 @@ func TestWaitingReadsAreAnsweredAtTheEnd(t *testing.T) {
 	waiting := func(t *testing.T, adjust func(*Config)) (*cluster, *Node[int64, int64], chan error) {
 		c := newCluster(t, 3)
 		c.adjust = func(cfg *Config) {
-			cfg.TickInterval = 50 * time.Millisecond // so that it does not give up first
+			cfg.TickInterval = 100 * time.Millisecond // so that it does not give up first
 			if adjust != nil {
 				adjust(cfg)
 			}
@@ -267,7 +267,10 @@ func TestWaitingReadsAreAnsweredAtTheEnd(t *testing.T) {
 		leader := c.leader()
 		c.network.Partition(c.idOf(leader))
 		result := readAsync(leader)
-		c.pendingReads(leader, 1)
+		c.eventually(func() bool { // the engine has taken it
+			m, err := leader.Metrics(t.Context())
+			return err == nil && m.ReadIndexStarted == 1
+		})
 		return c, leader, result
 	}
 	t.Run("shutdown", func(t *testing.T) {

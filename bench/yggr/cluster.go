@@ -23,6 +23,7 @@ type Wrap struct {
 	FS      func(node engine.NodeID, fsys persistence.FS) persistence.FS
 	Network func(node engine.NodeID, network remote.Network) remote.Network
 	Applied func(node engine.NodeID) // called right after each command
+	Config  func(cfg *actors.Config)
 }
 
 // Start starts three nodes below dir.
@@ -98,6 +99,11 @@ func (c *Cluster) leads(ctx context.Context, i int) bool {
 // Write implements [workload.Cluster].
 func (c *Cluster) Write(ctx context.Context, command workload.Command) (uint64, error) {
 	return c.replicas[c.leader].Write(ctx, command)
+}
+
+// Read returns the counter's value by a linearizable read at the leader.
+func (c *Cluster) Read(ctx context.Context) (uint64, error) {
+	return actors.Query(ctx, c.replicas[c.leader].Node, func(m *machine) uint64 { return m.counter.State().Value })
 }
 
 // Leader returns the id of the leader that the cluster started with.

@@ -67,6 +67,9 @@ func (c ReplicaConfig) nodeConfig() (actors.Config, error) {
 	}
 	cfg.Storage = persistence.NewDir(fsys, filepath.Join(c.Dir, fmt.Sprintf("n%d", c.ID)), persistence.Options{})
 	cfg.Network = network
+	if c.Wrap.Config != nil {
+		c.Wrap.Config(&cfg)
+	}
 	return cfg, err
 }
 

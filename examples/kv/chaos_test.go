@@ -36,6 +36,7 @@ type ledger struct {
 type load struct {
 	cluster *cluster
 	total   atomic.Int64          // increments acknowledged
+	reads   atomic.Int64          // reads answered
 	broken  atomic.Pointer[error] // the first answer that cannot be
 	writers []*writer
 	stop    func() // ends all writers and waits for them
@@ -91,6 +92,35 @@ func (w *writer) pipeline() {
 		}
 		w.enter(key, reply)
 	}
+	if w.conn != nil {
+		w.look(keys[0])
+	}
+}
+
+// look reads a counter, which must show every increment that was acknowledged, whoever leads by now.
+func (w *writer) look(key int) {
+	if w.conn.send(encodeRequest("GET", w.key(key))) != nil {
+		w.tryAnother()
+		return
+	}
+	reply, err := w.conn.receive()
+	if err != nil {
+		w.tryAnother()
+		return
+	}
+	if _, isRefused := reply.(refused); isRefused {
+		return
+	}
+	text, present := reply.(string)
+	if !present {
+		text = "0"
+	}
+	book := &w.books[key]
+	value, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || value < book.highest || value > book.acknowledged+book.unknown {
+		w.accuse("%s: read %q contradicts the books: %+v", w.key(key), text, *book)
+	}
+	w.reads.Add(1)
 }
 
 // connected sees to a connection with the target. A node that cannot be reached has certainly got nothing.
@@ -173,14 +203,22 @@ func (w *writer) hangUp() {
 // show every increment that was acknowledged, and at most those whose outcome nobody knows besides:
 //
 //	acknowledged ≤ value ≤ acknowledged + unknown
+//
+// The same holds for what they read on the way, at whatever node leads then.
 func TestChaosKilledLeadersLoseNothing(t *testing.T) {
+	t.Run("read index", func(t *testing.T) { killLeaders(t) })
+	t.Run("lease", func(t *testing.T) { killLeaders(t, "--lease") })
+}
+
+func killLeaders(t *testing.T, more ...string) {
+	t.Helper()
 	seed := *chaosSeed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	t.Logf("replay the choices with -chaos.seed=%d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	cl := startCluster(t)
+	cl := startCluster(t, more...)
 	l := startLoad(t, cl, seed)
 	for n := range *chaosKills {
 		l.killLeader(t, random, n+1)
@@ -281,8 +319,9 @@ func (l *load) check(t *testing.T) {
 			applied += value
 		}
 	}
-	t.Logf("%d acknowledged ≤ %d applied ≤ %d, of which %d unknown",
-		sum.acknowledged, applied, sum.acknowledged+sum.unknown, sum.unknown)
+	require.Positive(t, l.reads.Load())
+	t.Logf("%d acknowledged ≤ %d applied ≤ %d, of which %d unknown; %d reads on the way",
+		sum.acknowledged, applied, sum.acknowledged+sum.unknown, sum.unknown, l.reads.Load())
 }
 
 // requireSameApplied waits until every node has applied the same entries.

@@ -32,7 +32,7 @@ type request struct {
 	flags                   []string
 	firstKey, lastKey, step int // positions of its keys, for clients; -1 is the last word
 
-	propose func(words [][]byte) (Command, error)     // goes through the log
+	propose func(words [][]byte) (Command, error)     // for the machine: goes through the log, or is a linearizable read
 	answer  func(c *connection, words [][]byte) error // is answered here
 }
 

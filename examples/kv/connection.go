@@ -41,7 +41,7 @@ type connection struct {
 
 	requests *requestReader
 	replies  replyWriter
-	batch    []Command // of the current pipeline, not proposed yet
+	batch    []Command // of the current pipeline, not proposed yet; all write, or all read
 	bytes    int       // of batch
 
 	ctx    context.Context // of proposals; see proposalContext
@@ -77,7 +77,7 @@ func (c *connection) serve() {
 	}
 }
 
-// answerPipeline answers everything that has come, in order. Commands for the log are gathered and proposed
+// answerPipeline answers everything that has come, in order. Commands for the machine are gathered and proposed, or read,
 // together; a command that is answered here waits for those before it.
 func (c *connection) answerPipeline() error {
 	for {
@@ -118,8 +118,14 @@ func (c *connection) handle(words [][]byte) error {
 	return err
 }
 
-// gather adds a command to the batch and proposes the batch when it is full.
+// gather adds a command to the batch and proposes the batch when it is full. What writes and what reads goes different
+// ways, so a batch has commands of one sort, and the next sort waits for it.
 func (c *connection) gather(command Command) error {
+	if len(c.batch) > 0 && c.batch[0].readsOnly() != command.readsOnly() {
+		if err := c.commit(); err != nil {
+			return err
+		}
+	}
 	c.batch = append(c.batch, command)
 	c.bytes += command.size()
 	if len(c.batch) < maxBatch && c.bytes < maxBatchBytes {
@@ -128,7 +134,7 @@ func (c *connection) gather(command Command) error {
 	return c.commit()
 }
 
-// commit proposes the batch and answers each of its commands.
+// commit proposes the batch, or reads, and answers each of its commands.
 func (c *connection) commit() error {
 	if len(c.batch) == 0 {
 		return nil
@@ -149,11 +155,11 @@ func (c *connection) commit() error {
 	return c.replies.err
 }
 
-// propose writes the batch. While the node is busy the client waits and is not read: an error in the middle of a
+// propose writes or reads the batch. While the node is busy the client waits and is not read: an error in the middle of a
 // pipeline would help nobody, and an unread socket slows the sender down.
 func (c *connection) propose() ([]Result, error) {
 	for span := minBackOff; ; span = min(2*span, maxBackOff) {
-		results, err := c.write(c.proposalContext())
+		results, err := c.perform(c.proposalContext())
 		if !isBusy(err) {
 			return results, err
 		}
@@ -164,7 +170,10 @@ func (c *connection) propose() ([]Result, error) {
 	}
 }
 
-func (c *connection) write(ctx context.Context) ([]Result, error) {
+func (c *connection) perform(ctx context.Context) ([]Result, error) {
+	if c.batch[0].readsOnly() {
+		return c.server.store.ReadBatch(ctx, c.batch)
+	}
 	if len(c.batch) > 1 {
 		return c.server.store.WriteBatch(ctx, c.batch)
 	}

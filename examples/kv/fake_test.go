@@ -18,12 +18,13 @@ import (
 // error for them.
 type fakeStore struct {
 	mu      sync.Mutex
-	machine statemachine.Machine[Command, Result]
+	machine *machine
 	index   uint64
 	leader  actors.Leader
 	refuse  func(call int) error // nil: every call succeeds
 	calls   int
 	batches []int // sizes of the proposals that were applied
+	reads   []int // sizes of the reads that were served
 }
 
 func (f *fakeStore) Write(ctx context.Context, command Command) (Result, error) {
@@ -58,6 +59,19 @@ func (f *fakeStore) WriteBatch(_ context.Context, commands []Command) ([]Result,
 		results = append(results, f.machine.Apply(statemachine.ApplyContext{Index: f.index, Term: uint64(f.leader.Term)}, command))
 	}
 	return results, nil
+}
+
+func (f *fakeStore) ReadBatch(_ context.Context, commands []Command) ([]Result, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls++
+	if f.refuse != nil {
+		if err := f.refuse(f.calls); err != nil {
+			return nil, err
+		}
+	}
+	f.reads = append(f.reads, len(commands))
+	return f.machine.lookAll(commands), nil
 }
 
 func (f *fakeStore) CurrentLeader() (actors.Leader, bool) {
@@ -97,6 +111,12 @@ func (f *fakeStore) applied() []int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]int(nil), f.batches...)
+}
+
+func (f *fakeStore) served() []int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]int(nil), f.reads...)
 }
 
 // always refuses every call with err.

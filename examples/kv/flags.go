@@ -31,6 +31,7 @@ type options struct {
 	dataDir       string
 	bootstrap     string
 	logLevel      string
+	lease         bool // the leader reads under a lease
 	peers         peerList
 }
 
@@ -82,6 +83,7 @@ func parseFlags(args []string, help io.Writer) (options, error) {
 	set.StringVar(&o.bootstrap, "bootstrap", bootstrapAuto,
 		"auto (recover where state exists, else new), new, join or recover")
 	set.StringVar(&o.logLevel, "log-level", "info", "trace, debug, info, warn, error or off")
+	set.BoolVar(&o.lease, "lease", false, "read under a lease of the leader; needs clocks that never stop or drift by 5 %")
 	set.Var(&o.peers, "peer", "id=host:port of a founding node; once for each, this one may be left out")
 	if err := set.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

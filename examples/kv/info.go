@@ -131,6 +131,10 @@ func (s *server) statsSection(m actors.NodeMetrics) section {
 		{"entries_appended", m.Engine.EntriesAppended},
 		{"entries_committed", m.Engine.EntriesCommitted},
 		{"entries_applied", m.Engine.EntriesApplied},
+		{"reads_started", m.Engine.ReadIndexStarted},
+		{"reads_completed", m.Engine.ReadsCompleted},
+		{"reads_failed", m.Engine.ReadsFailed},
+		{"read_rounds", m.Engine.ReadRounds},
 		{"elections_started", m.Engine.ElectionsStarted},
 		{"elections_won", m.Engine.LeaderElectionsWon},
 	}}

@@ -32,22 +32,42 @@ func (m *machine) Apply(ctx statemachine.ApplyContext, c Command) Result {
 	switch c.Op {
 	case OpSet:
 		return m.set(c)
-	case OpGet:
-		return Result{Value: m.get(c.Key)}
 	case OpDel:
 		return Result{Number: m.del(c.Keys)}
-	case OpExists:
-		return Result{Number: m.exists(c.Keys)}
 	case OpIncr:
 		return m.incr(c.Key)
+	case OpAnnounce:
+		m.directory.record(c.Node, announcement{Term: engine.Term(ctx.Term), Address: c.Value})
+		return Result{}
+	case OpGet, OpExists, OpMGet, OpDBSize: // in logs of builds whose reads went through them
+		return m.look(c)
+	}
+	return Result{}
+}
+
+// look answers a command that changes nothing.
+func (m *machine) look(c Command) Result {
+	switch c.Op {
+	case OpGet:
+		return Result{Value: m.get(c.Key)}
+	case OpExists:
+		return Result{Number: m.exists(c.Keys)}
 	case OpMGet:
 		return Result{Values: m.mget(c.Keys)}
 	case OpDBSize:
 		return Result{Number: int64(len(m.data))}
-	case OpAnnounce:
-		m.directory.record(c.Node, announcement{Term: engine.Term(ctx.Term), Address: c.Value})
+	default:
+		return Result{}
 	}
-	return Result{}
+}
+
+// lookAll answers several at one point of the history.
+func (m *machine) lookAll(commands []Command) []Result {
+	results := make([]Result, len(commands))
+	for i, c := range commands {
+		results[i] = m.look(c)
+	}
+	return results
 }
 
 func (m *machine) get(key string) Value {

@@ -74,9 +74,9 @@ func serve(ctx context.Context, o options, logger hclog.Logger, stdout io.Writer
 		return explain(err, o)
 	}
 	address := clientAddress(o.advertise, listener)
-	s := newServer(n, dir, o.id, o.cluster, address, logger.Named("clients"))
+	s := newServer(nodeStore{n}, dir, o.id, o.cluster, address, logger.Named("clients"))
 	go s.serve(listener)
-	announcing := goAnnounce(&announcer{store: n, id: o.id, address: address, logger: logger})
+	announcing := goAnnounce(&announcer{store: nodeStore{n}, id: o.id, address: address, logger: logger})
 	fmt.Fprintf(stdout, "ready node=%d clients=%s peers=%s\n", o.id, listener.Addr(), peerAddress(ctx, n, o, logger))
 
 	select {

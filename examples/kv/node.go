@@ -32,6 +32,9 @@ func startNode(ctx context.Context, o options, dir *directory, logger hclog.Logg
 		Logger:    logger.Named("peers"),
 	})
 	cfg.Logger = logger
+	if o.lease {
+		cfg.LeaseDurationTicks = cfg.ElectionTimeoutMinTicks - cfg.HeartbeatIntervalTicks - 1 // the longest that is safe
+	}
 	system := actor.NewActorSystem(actor.WithLoggerFactory(actors.LoggerFactory(logger)))
 	return actors.Start(ctx, system, definition(dir), cfg)
 }

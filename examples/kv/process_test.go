@@ -228,12 +228,13 @@ type cluster struct {
 	peerAddr, clientAddr [3]string
 	dir                  string
 	nodes                [3]*process // nil: down
+	more                 []string    // arguments of every node
 }
 
 // startCluster starts three nodes and returns when one of them leads.
-func startCluster(t *testing.T) *cluster {
+func startCluster(t *testing.T, more ...string) *cluster {
 	t.Helper()
-	cl := &cluster{dir: t.TempDir()}
+	cl := &cluster{dir: t.TempDir(), more: more}
 	for i := range cl.nodes {
 		cl.peerAddr[i], cl.clientAddr[i] = freePort(t), freePort(t)
 	}
@@ -258,6 +259,7 @@ func (cl *cluster) args(i int) []string {
 		"--node-id", fmt.Sprint(i + 1), "--data-dir", filepath.Join(cl.dir, fmt.Sprint(i+1)),
 		"--peer-addr", cl.peerAddr[i], "--client-addr", cl.clientAddr[i],
 	}
+	args = append(args, cl.more...)
 	for j, address := range cl.peerAddr {
 		args = append(args, "--peer", fmt.Sprintf("%d=%s", j+1, address))
 	}

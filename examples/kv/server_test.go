@@ -110,7 +110,22 @@ func TestPipelineIsOneProposalAnsweredInOrder(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
-	require.Equal(t, []int{3, 1, 1}, s.fake.applied(), "what is answered here waits for what was proposed before")
+	require.Equal(t, []int{2, 1, 1}, s.fake.applied(), "what is answered here waits for what was proposed before")
+	require.Equal(t, []int{1}, s.fake.served())
+}
+
+// A client sees its own writes, and what it reads together is of one moment.
+func TestPipelineReadsItsOwnWrites(t *testing.T) {
+	s := startServer(t)
+	c := s.dial(t)
+	require.NoError(t, c.send("GET a\r\nSET a 1\r\nINCR b\r\nGET a\r\nMGET a b\r\nDBSIZE\r\nEXISTS a b\r\nDEL a\r\nGET a\r\n"))
+	for _, want := range []any{nil, "OK", int64(1), "1", []any{"1", "1"}, int64(2), int64(2), int64(1), nil} {
+		got, err := c.receive()
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	require.Equal(t, []int{2, 1}, s.fake.applied(), "reads are not in the log")
+	require.Equal(t, []int{1, 4, 1}, s.fake.served())
 }
 
 func TestLongPipelinesAreCutIntoBoundedProposals(t *testing.T) {
@@ -162,26 +177,28 @@ func TestRefusals(t *testing.T) {
 		{"shut down", actors.ErrShutdown, "TRYAGAIN this node is shutting down", "TRYAGAIN this node", true},
 		{"fatal", fatal, "UNKNOWN ", "TRYAGAIN ", true},
 		{"dead", actors.ErrDriverDead, "UNKNOWN ", "TRYAGAIN ", true},
+		{"not ready", actors.ErrNotReady, "", "TRYAGAIN the read was not answered: ", false},
+		{"stepped down", actors.ErrSteppedDown, "", "TRYAGAIN the read was not answered: ", false},
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			s := startServer(t)
-			s.fake.answer(always(step.err))
-			c := s.dial(t)
-			require.NoError(t, c.send("INCR n\r\nGET n\r\n"))
-			for _, want := range []string{step.write, step.read} {
-				got, err := c.receive()
-				require.NoError(t, err)
-				text, ok := got.(refused)
-				require.True(t, ok, "%v", got)
+			for request, want := range map[string]string{"INCR": step.write, "GET": step.read} {
+				if want == "" {
+					continue // not an error of a write
+				}
+				s.fake.answer(always(step.err))
+				c := s.dial(t)
+				text, ok := c.must(t, request, "n").(refused)
+				require.True(t, ok)
 				require.True(t, strings.HasPrefix(string(text), want), "%q", text)
+				if step.ends {
+					_, err := c.receive()
+					require.ErrorIs(t, err, io.EOF)
+					continue
+				}
+				s.fake.answer(nil)
+				require.Equal(t, "OK", c.must(t, "SET", "n", "1"), "the connection goes on")
 			}
-			if step.ends {
-				_, err := c.receive()
-				require.ErrorIs(t, err, io.EOF)
-				return
-			}
-			s.fake.answer(nil)
-			require.Equal(t, int64(1), c.must(t, "INCR", "n"), "the connection goes on")
 		})
 	}
 }
