@@ -53,7 +53,7 @@ type Config struct {
 	MaxInflightAppends int // 64 messages with entries on their way to one follower
 	MaxInflightBytes   int // 16 MiB of entries on their way to one follower
 
-	ShutdownTimeout time.Duration // 5 s: how long Shutdown waits for accepted commands
+	ShutdownTimeout time.Duration // 5 s: how long Shutdown waits for accepted commands, and a leader for its successor
 
 	Runtime *Runtime // nil: the real world
 }
