@@ -28,6 +28,9 @@ type chaos struct {
 	now     int // rounds so far
 	probes  int
 	tally   tally
+	snap    snapshotFaults
+	full    map[engine.NodeID]bool // disks without room for the snapshots of others
+	bases   map[engine.NodeID]engine.Position
 }
 
 // faults are probabilities: the first group for each message, the others for each node or cluster and round.
@@ -44,6 +47,7 @@ type faults struct {
 // tally counts what happened, to show that a sweep was not vacuous.
 type tally struct {
 	leaders, accepted, refused, applied, crashes, wipes, earlyWipes, partitions, messages, held int
+	captures, chunks, installed                                                                 int
 }
 
 func (t *tally) add(other tally) {
@@ -57,6 +61,9 @@ func (t *tally) add(other tally) {
 	t.messages += other.messages
 	t.held += other.held
 	t.earlyWipes += other.earlyWipes
+	t.captures += other.captures
+	t.chunks += other.chunks
+	t.installed += other.installed
 }
 
 const (
@@ -72,9 +79,9 @@ func newChaos(seed uint64, tell func(string)) *chaos {
 	c := &chaos{
 		checker: check.New(), random: random, size: []int{1, 2, 3, 3, 3, 5, 5}[random.IntN(7)],
 		wiped: map[engine.NodeID]bool{}, stalled: map[engine.NodeID]bool{},
-		terms: map[engine.Term]bool{},
+		terms: map[engine.Term]bool{}, full: map[engine.NodeID]bool{}, bases: map[engine.NodeID]engine.Position{},
 	}
-	c.faults = c.drawFaults()
+	c.faults, c.snap = c.drawFaults(), c.drawSnapshots()
 	c.cluster = scenario.New(scenario.Options{Seed: seed, Observer: c.checker, Tell: tell, Configure: c.drawConfig()})
 	return c
 }
@@ -107,6 +114,7 @@ func (c *chaos) drawConfig() func(*engine.Config) {
 	return func(cfg *engine.Config) {
 		cfg.HeartbeatIntervalTicks, cfg.ElectionTimeoutMinTicks, cfg.ElectionTimeoutMaxTicks = heartbeat, timeout, timeout+width
 		limits(cfg)
+		c.snap.configure(cfg)
 	}
 }
 
@@ -174,6 +182,7 @@ func (c *chaos) round() error {
 		}
 	}
 	c.deliverSome()
+	c.moveSnapshots()
 	return c.verdict()
 }
 
@@ -205,6 +214,8 @@ func (c *chaos) nodeRound(id engine.NodeID) error {
 		c.maybeDepose(id)
 	}
 	c.work(id)
+	c.snapshots(id)
+	c.countInstalled(id)
 	if !c.happens(c.faults.lateTick) && c.cluster.Running(id) {
 		if err := c.cluster.Tick(id); err != nil {
 			return err

@@ -17,7 +17,8 @@ var (
 
 // TestRandomCluster lives through random histories of clusters of 1, 2, 3 and 5 nodes: messages get lost,
 // repeated, reordered and held back for many rounds, links break in one or both directions, disks and state machines answer late or not
-// for a while, nodes crash with a random part of their writes and come back, some with an empty disk. After
+// for a while, nodes crash with a random part of their writes and come back, some with an empty disk; hosts take snapshots when they are hinted
+// or like to, and send them with interruptions. After
 // every step the invariants of the engines and the checkers of sim/check hold; in the end everything is mended
 // and the cluster must elect a leader and apply a command everywhere.
 //
@@ -43,6 +44,9 @@ func TestRandomCluster(t *testing.T) {
 		require.Positive(t, total.wipes)
 		require.Positive(t, total.partitions)
 		require.Positive(t, total.held)
+		require.Positive(t, total.captures)
+		require.Positive(t, total.chunks)
+		require.Positive(t, total.installed)
 		require.Greater(t, total.applied, total.accepted)
 	}
 }

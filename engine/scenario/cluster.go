@@ -29,6 +29,7 @@ type Cluster struct {
 	answers  map[engine.ProposalID]engine.Action
 	lastID   engine.ProposalID
 	starts   uint64
+	states   map[engine.Index]uint64 // of every machine that ever was at an index
 	err      error
 }
 
@@ -41,6 +42,7 @@ func New(options Options) *Cluster {
 		options: options,
 		network: network{cut: map[link]bool{}},
 		answers: map[engine.ProposalID]engine.Action{},
+		states:  map[engine.Index]uint64{},
 	}
 }
 
@@ -109,7 +111,7 @@ func (c *Cluster) add(id engine.NodeID, initial func() (content, error)) error {
 	if err != nil {
 		return err
 	}
-	n := &node{peer: engine.Peer{ID: id}, disk: disk{content: first}}
+	n := &node{peer: engine.Peer{ID: id}, disk: disk{content: first}, store: newStore()}
 	n.reincarnate()
 	c.nodes = append(c.nodes, n)
 	slices.SortFunc(c.nodes, func(a, b *node) int { return cmp.Compare(a.peer.ID, b.peer.ID) })
@@ -128,8 +130,9 @@ func (c *Cluster) start(n *node) error {
 	if c.options.Tell != nil {
 		config.Tracer = voice{c}
 	}
+	disk := &n.disk.content
 	recovered := engine.Recovered{
-		Now: c.now, HardState: n.disk.content.state, Entries: slices.Clip(n.disk.content.entries), Commit: n.disk.content.commit,
+		Now: c.now, HardState: disk.state, Snapshot: disk.snapshot, Base: disk.base, Entries: slices.Clip(disk.entries), Commit: disk.commit,
 	}
 	built, err := engine.New(config, recovered)
 	if err != nil {
@@ -137,6 +140,9 @@ func (c *Cluster) start(n *node) error {
 		return c.err
 	}
 	n.engine, n.fatal, n.machine = built, nil, machine{stalled: n.machine.stalled}
+	if disk.snapshot.ID != 0 {
+		c.restore(n, disk.snapshot)
+	}
 	built.CheckInvariants()
 	c.fail(c.options.Observer.Started(n.peer, recovered))
 	return c.err

@@ -85,6 +85,12 @@ func configuration(c call) (func(*engine.Config), error) {
 		"max-apply-entries":    func(cfg *engine.Config) *int { return &cfg.MaxApplyEntries },
 		"max-unapplied-bytes":  func(cfg *engine.Config) *int { return &cfg.MaxUnappliedBytes },
 		"max-command-bytes":    func(cfg *engine.Config) *int { return &cfg.MaxCommandBytes },
+		"hint-entries":         func(cfg *engine.Config) *int { return &cfg.SnapshotHintEntries },
+		"hint-bytes":           func(cfg *engine.Config) *int { return &cfg.SnapshotHintBytes },
+		"max-log-entries":      func(cfg *engine.Config) *int { return &cfg.MaxLogEntries },
+		"trailing-entries":     func(cfg *engine.Config) *int { return &cfg.TrailingLogEntries },
+		"trailing-bytes":       func(cfg *engine.Config) *int { return &cfg.TrailingLogBytes },
+		"max-pinned-bytes":     func(cfg *engine.Config) *int { return &cfg.MaxPinnedBytes },
 	}
 	limits := map[string]int{}
 	for key := range c.options {

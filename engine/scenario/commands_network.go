@@ -26,6 +26,7 @@ var messageTypes = []engine.Message{
 	(*engine.RequestVote)(nil), (*engine.RequestVoteResponse)(nil),
 	(*engine.AppendEntries)(nil), (*engine.AppendEntriesResponse)(nil),
 	(*engine.Heartbeat)(nil), (*engine.HeartbeatResponse)(nil), (*engine.TimeoutNow)(nil),
+	(*engine.SnapshotOffer)(nil), (*engine.SnapshotOfferResponse)(nil),
 }
 
 func (s *Script) selection(c call) (selection, error) {
@@ -186,10 +187,17 @@ const storm = 10_000
 
 func (s *Script) stabilise(call) error {
 	for range storm {
-		if s.cluster.InFlight() == 0 || s.Violation() != nil {
+		transfers := s.cluster.Transfers()
+		switch {
+		case s.Violation() != nil:
 			return s.Violation()
+		case s.cluster.InFlight() > 0:
+			s.cluster.DeliverAt(0)
+		case len(transfers) > 0:
+			s.cluster.MoveChunk(transfers[0], transfers[0].Left)
+		default:
+			return nil
 		}
-		s.cluster.DeliverAt(0)
 	}
 	return fmt.Errorf("still %d messages on their way after %d", s.cluster.InFlight(), storm)
 }

@@ -18,6 +18,7 @@ type Cluster struct {
 	machines  stateMachineSafety
 	commits   commitRule
 	outcomes  outcomes
+	snapshots snapshotRule
 }
 
 // New returns the checkers of a cluster that has no history yet.
@@ -29,6 +30,7 @@ func New() *Cluster {
 		matching:  logMatching{slots: map[engine.Position]slot{}},
 		commits:   commitRule{holders: map[engine.Position][]engine.Peer{}},
 		outcomes:  newOutcomes(),
+		snapshots: snapshotRule{labels: map[uint64]engine.SnapshotMeta{}},
 	}
 }
 
@@ -41,24 +43,26 @@ func (c *Cluster) Started(peer engine.Peer, recovered engine.Recovered) error {
 		}
 	}
 	n := &node{peer: peer, granted: map[engine.Term]engine.Peer{}}
-	n.disk = image{state: recovered.HardState, log: history{base: recovered.Base}}
+	n.disk = image{state: recovered.HardState, snapshot: recovered.Snapshot, log: history{base: recovered.Base}}
 	n.disk.log.entries = append(n.disk.log.entries, recovered.Entries...)
 	n.memory = n.disk
 	n.memory.log.entries = append([]engine.Entry(nil), recovered.Entries...)
-	n.handed = recovered.Base.Index
-	n.status = engine.Status{Term: recovered.HardState.Term, Vote: recovered.HardState.Vote, Commit: recovered.Commit, Applied: recovered.Base.Index}
+	n.handed = recovered.Snapshot.Position.Index
+	n.status = engine.Status{
+		Term: recovered.HardState.Term, Vote: recovered.HardState.Vote, Commit: max(recovered.Commit, n.handed), Applied: n.handed,
+	}
 	c.nodes[peer.ID] = n
 	c.commits.stored(peer, recovered.Entries)
 	if err := c.matching.appended(n, recovered.Entries, recovered.Base); err != nil {
 		return err
 	}
-	return c.complete.recovered(n, recovered.Commit)
+	return c.complete.recovered(n, n.status.Commit)
 }
 
 // Stepped reports that the engine of a node took an event, asked for actions, and has the given status now.
 func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine.Action, status engine.Status) error {
 	n := c.nodes[id]
-	before := n.status
+	before, memory := n.status, n.memory
 	if err := checkLeaderAppendOnly(n, before, actions, status); err != nil {
 		return err
 	}
@@ -80,6 +84,7 @@ func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine
 		c.elections.stepped(n),
 		c.commits.stepped(n, before, actions),
 		c.complete.stepped(n, before),
+		c.snapshots.stepped(n, before, memory, actions, c.complete.knows),
 		c.machines.stepped(n, actions),
 		c.outcomes.stepped(n, event, actions),
 	)
