@@ -26,6 +26,8 @@ func init() {
 		"propose-bytes": (*Script).proposeBytes,
 		"write":         (*Script).write,
 		"deliver":       (*Script).deliver,
+		"exchange":      (*Script).exchange,
+		"beat":          (*Script).beat,
 		"drop":          (*Script).drop,
 		"duplicate":     (*Script).duplicate,
 		"reorder":       (*Script).reorder,

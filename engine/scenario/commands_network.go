@@ -70,6 +70,42 @@ func (s *Script) deliver(c call) error {
 	return nil
 }
 
+// exchange plays round trips between two nodes.
+func (s *Script) exchange(c call) error {
+	if len(c.words) < 2 {
+		return fmt.Errorf("between whom?")
+	}
+	ids, err := parseIDs(c.words[:2])
+	if err != nil {
+		return err
+	}
+	times, err := c.number(2, 1)
+	for ; err == nil && times > 0; times-- {
+		s.deliverLink(ids[0], ids[1])
+		s.deliverLink(ids[1], ids[0])
+	}
+	return err
+}
+
+// beat lets time pass for a leader and one follower.
+func (s *Script) beat(c call) error {
+	times, err := c.number(2, 1)
+	for ; err == nil && times > 0; times-- {
+		if err = s.tick(call{words: c.words[:1]}); err == nil {
+			err = s.exchange(call{words: c.words[:2]})
+		}
+	}
+	return err
+}
+
+// deliverLink delivers what is on a link, which may be nothing.
+func (s *Script) deliverLink(from, to engine.NodeID) {
+	chosen := selection{from: from, to: to, limit: math.MaxInt}
+	if len(s.cluster.network.choose(1, chosen.fits)) > 0 {
+		s.each(chosen, s.cluster.DeliverAt)
+	}
+}
+
 func (s *Script) drop(c call) error {
 	chosen, err := s.selection(c)
 	if err != nil {

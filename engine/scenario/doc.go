@@ -31,6 +31,8 @@
 //	deliver n1->n2 2              at most so many
 //	deliver n1->n2 Heartbeat      only messages of this type
 //	deliver n1->                  what n1 has sent; "->n1": what is on its way to n1
+//	exchange n1 n2 3              deliver n1->n2 and then n2->n1, three times
+//	beat n1 n2 20                 a tick of n1 and an exchange with n2, twenty times
 //	drop, duplicate               with the same arguments
 //	reorder n1->n2                the newest message of the link first
 //	messages                      everything on its way

@@ -209,9 +209,6 @@ func (c *Cluster) sync(n *node, count int) {
 		count--
 		n.disk.unsaid = q.seq
 		n.disk.content.perform(q)
-		if q.change != nil {
-			c.sweep(n)
-		}
 		c.fail(c.options.Observer.Durable(n.peer.ID, q.seq))
 	}
 }
@@ -226,6 +223,7 @@ func (c *Cluster) confirm(n *node) {
 		c.tell("%v hears that it is durable up to write #%d", n.peer.ID, seq)
 	}
 	c.step(n, &engine.Persisted{Now: c.now, Seq: seq})
+	c.sweep(n)
 }
 
 // apply lets the machine apply the oldest count entries it was handed, and tells the engine.

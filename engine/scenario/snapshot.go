@@ -209,12 +209,18 @@ func (c *Cluster) expect(n *node, a *engine.ReceiveSnapshot) engine.Event {
 		c.fail(fmt.Errorf("scenario: %v is to receive two snapshots at once", n.peer.ID))
 	}
 	n.store.receives[a.Transfer] = a.Snapshot
+	if _, complete := n.store.files[a.Snapshot.ID]; complete {
+		n.store.partial[a.Snapshot.ID] = a.Snapshot.Size
+	}
 	return &engine.SnapshotExpected{Now: c.now, Transfer: a.Transfer, Offset: n.store.partial[a.Snapshot.ID]}
 }
 
-// sweep removes the files that nobody needs once a switch is durable.
+// sweep removes the files that nobody needs.
 func (c *Cluster) sweep(n *node) {
-	keep := append(n.engine.SnapshotsInUse(), n.disk.content.snapshot.ID)
+	if n.engine == nil || len(n.store.files) < 2 {
+		return
+	}
+	keep := n.engine.SnapshotsInUse()
 	for _, t := range n.machine.waiting {
 		if t.restore != nil {
 			keep = append(keep, t.restore.ID)
