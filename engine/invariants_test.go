@@ -37,7 +37,25 @@ func TestInvariantsNotice(t *testing.T) {
 		"inflight bytes are the sum of what is in flight":  func(a *alone) { a.followers[0].inflightBytes++ },
 		"next follows what is in flight":                   func(a *alone) { a.followers[0].next-- },
 		"only replication has a window":                    func(a *alone) { a.followers[0].state = probing },
-		"the window holds":                                 func(a *alone) { a.cfg.MaxInflightAppends = 0 },
+		"what comes next is in the log": func(a *alone) {
+			a.appliedUpTo(1)
+			a.log.compact(1)
+			a.snapshot, a.sinceSnapshot = SnapshotMeta{ID: 7, Position: a.log.base}, 0
+			p := a.followers[0]
+			p.match, p.next, p.state = 0, 1, probing
+			p.forgetInflight()
+		},
+		"only who needs a snapshot is promised one": func(a *alone) { a.followers[0].transfer = &transfer{} },
+		"the log goes on where the snapshot ends, or before": func(a *alone) {
+			a.appliedUpTo(3)
+			a.log.compact(3)
+		},
+		"the snapshot is of this log":                                  func(a *alone) { a.snapshot.Position = Position{Term: 9, Index: 2} },
+		"a snapshot is of committed entries":                           func(a *alone) { a.snapshot.Position = Position{Term: 2, Index: 4} },
+		"a snapshot of our own is of applied entries":                  func(a *alone) { a.snapshot.Position = Position{Term: 2, Index: 3} },
+		"bytes since the snapshot are those of what was applied since": func(a *alone) { a.sinceSnapshot++ },
+		"only followers receive, from their leader, what is news":      func(a *alone) { a.incoming.transfer = 1 },
+		"the window holds":                                             func(a *alone) { a.cfg.MaxInflightAppends = 0 },
 	}
 	for invariant, damage := range cases {
 		t.Run(invariant, func(t *testing.T) {
