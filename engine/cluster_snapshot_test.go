@@ -1,7 +1,14 @@
 package engine_test
 
 import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
 	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/engine/scenario"
+	"github.com/yggr-go/yggr/sim/check"
 )
 
 // snapshotFaults are the probabilities of what happens with snapshots, for each node, transfer and round.
@@ -70,4 +77,76 @@ func (c *chaos) countInstalled(id engine.NodeID) {
 		c.tally.installed++
 	}
 	c.bases[id] = status.Base
+}
+
+// TestATransferSlowerThanTheLogGrowsConverges: while a snapshot is under way the leader takes fifteen times as much log
+// as it keeps otherwise, and several snapshots more. One transfer brings the follower up all the same.
+func TestATransferSlowerThanTheLogGrowsConverges(t *testing.T) {
+	c := scenario.New(scenario.Options{Seed: 1, Observer: check.New(), Configure: func(cfg *engine.Config) {
+		cfg.TrailingLogEntries, cfg.SnapshotHintEntries = 10, 20
+	}})
+	require.NoError(t, c.Found(1, 2, 3))
+	c.MeetAll()
+	load := loaded{t: t, cluster: c}
+	for c.Status(1).Role != engine.Leader {
+		require.NoError(t, c.Tick(1))
+		c.Advance(tick)
+		load.deliver()
+	}
+	require.NoError(t, c.Crash(3, 0))
+	for range 70 {
+		load.round(0)
+	}
+	require.NoError(t, c.Restart(3))
+	bases, taken := map[engine.Position]bool{}, load.taken
+	for round := 0; c.Status(3).Applied+10 < c.Status(1).Applied; round++ {
+		require.Less(t, round, 300, "%+v", c.Status(1))
+		load.round(20)
+		if base := c.Status(3).Base; base.Index != 0 {
+			bases[base] = true
+		}
+	}
+	require.Len(t, bases, 1, "one transfer")
+	require.Greater(t, load.taken, taken+5, "the leader took others meanwhile")
+	for range 20 {
+		load.round(20)
+	}
+	require.Less(t, c.Status(1).Last.Index-c.Status(1).Base.Index, engine.Index(60), "nothing is kept for it any more")
+}
+
+// loaded is a cluster whose first node leads under a steady load.
+type loaded struct {
+	t       *testing.T
+	cluster *scenario.Cluster
+	number  int
+	taken   int
+}
+
+// round takes three commands through the cluster, and moves so many bytes of each transfer.
+func (l *loaded) round(bytes uint64) {
+	l.t.Helper()
+	c := l.cluster
+	for range 3 {
+		l.number++
+		_, err := c.Propose(1, fmt.Appendf(nil, "c%d", l.number))
+		require.NoError(l.t, err)
+	}
+	c.Advance(tick)
+	require.NoError(l.t, c.Tick(1))
+	l.deliver()
+	if c.Hinted(1) {
+		l.taken++
+		require.NoError(l.t, c.Capture(1))
+		c.Report(1)
+	}
+	for _, transfer := range c.Transfers() {
+		c.MoveChunk(transfer, bytes)
+	}
+	require.NoError(l.t, c.Err())
+}
+
+func (l *loaded) deliver() {
+	for l.cluster.InFlight() > 0 {
+		l.cluster.DeliverAt(0)
+	}
 }
