@@ -96,6 +96,13 @@ func TestWhatIsNoNewsIsNotInstalled(t *testing.T) {
 		answer := one[*SnapshotOfferResponse](t, a.receive(2, offer(5, 77, a.of(7, Position{Term: 1, Index: 3}))), 2)
 		require.Equal(t, Index(4), answer.Match, "our commit index, not that of the snapshot")
 	})
+	t.Run("below a snapshot that the machine was not given yet", func(t *testing.T) {
+		a := following(t)
+		a.receive(2, offer(5, 77, a.of(7, Position{Term: 3, Index: 20})))
+		a.step(&SnapshotReceived{Transfer: 77})
+		answer := one[*SnapshotOfferResponse](t, a.receive(2, offer(6, 78, a.of(8, Position{Term: 3, Index: 15}))), 2)
+		require.Equal(t, Index(20), answer.Match)
+	})
 	t.Run("an entry that is not known to be committed", func(t *testing.T) {
 		a := following(t)
 		answer := one[*SnapshotOfferResponse](t, a.receive(2, offer(5, 77, a.of(7, Position{Term: 2, Index: 5}))), 2)
@@ -231,6 +238,24 @@ func TestWhatTheHostCannotReceiveIsRefused(t *testing.T) {
 	answer := one[*SnapshotOfferResponse](t, a.step(&SnapshotReceived{Transfer: 77, Err: errHost}), 2)
 	require.Equal(t, &SnapshotOfferResponse{Term: 3, Number: 5, Transfer: 77, Verdict: SnapshotRefused}, answer)
 	require.Empty(t, a.step(&SnapshotReceived{Transfer: 77}), "it is over")
+}
+
+// What was handed out before an install does not count against what may be handed out after it.
+func TestTheApplyWindowBeginsAnewBehindASnapshot(t *testing.T) {
+	a := newAlone(t, aloneOptions{
+		voters: 3, state: HardState{Term: 2}, terms: []Term{1, 2, 2}, commit: 4,
+		change: func(cfg *Config) { cfg.MaxApplyBytes = 1 },
+	})
+	a.follow(2, 3)
+	s := a.of(7, Position{Term: 3, Index: 20})
+	a.receive(2, offer(5, 77, s))
+	a.step(&SnapshotReceived{Transfer: 77})
+	a.receive(2, &AppendEntries{Term: 3, Number: 6, Prev: s.Position, Entries: entriesOf(21, 3), Commit: 21})
+	a.sync()
+	require.Len(t, pick[*ApplySnapshot](a.last), 1)
+	require.Equal(t, []Index{21}, handed(a.last))
+	require.Empty(t, a.step(&Applied{Index: 20}))
+	require.Equal(t, Index(20), a.Status().Applied)
 }
 
 // A snapshot of our own that was captured before one was installed is of no use any more.

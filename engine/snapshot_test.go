@@ -116,6 +116,7 @@ func TestALabelThatContradictsTheLogStopsTheNode(t *testing.T) {
 	for reason, damage := range cases {
 		t.Run(reason, func(t *testing.T) {
 			a := settled(t, nil)
+			a.propose("not committed")
 			s := a.label(7, 8)
 			damage(&s)
 			fatal := pick[*Fatal](a.step(&SnapshotTaken{Snapshot: s}))
@@ -124,6 +125,15 @@ func TestALabelThatContradictsTheLogStopsTheNode(t *testing.T) {
 			require.ErrorContains(t, fatal[0].Err, reason)
 		})
 	}
+}
+
+// The label says what was in force at its position, whatever came behind it.
+func TestALabelNamesTheMembershipAtItsPosition(t *testing.T) {
+	a := settled(t, nil)
+	label := a.label(7, 1)
+	require.Equal(t, Index(1), label.ConfigurationIndex)
+	require.Len(t, pick[*PersistSnapshot](a.step(&SnapshotTaken{Snapshot: label})), 1)
+	require.Equal(t, Index(2), a.log.configuration().index)
 }
 
 // A capture proves that its entries are applied, whichever of the two the engine hears of first.

@@ -45,7 +45,7 @@ func (a *alone) alive(ticks int) []*SnapshotOffer {
 	var offers []*SnapshotOffer
 	for range ticks {
 		for _, send := range pick[*Send](a.tick(1)) {
-			if m, ok := send.Message.(*Heartbeat); ok {
+			if m, ok := send.Message.(*Heartbeat); ok && send.To <= 3 {
 				a.receive(send.To, &HeartbeatResponse{Term: a.state.Term, Number: m.Number})
 				offers = append(offers, sent[*SnapshotOffer](a.last, 2)...)
 			}
@@ -57,6 +57,9 @@ func (a *alone) alive(ticks int) []*SnapshotOffer {
 func TestAcceptedOfferIsSentOnce(t *testing.T) {
 	a, m := offering(t, nil)
 	require.Empty(t, a.answerOffer(m, SnapshotAccepted, 101, 0), "it has no such byte")
+	other := *m
+	other.Transfer++
+	require.Empty(t, a.answerOffer(&other, SnapshotAccepted, 40, 0), "of another transfer")
 	actions := a.answerOffer(m, SnapshotAccepted, 40, 0)
 	require.Equal(t, []Action{&SendSnapshot{To: 2, Transfer: m.Transfer, Snapshot: m.Snapshot, Offset: 40}}, actions)
 	require.Empty(t, a.answerOffer(m, SnapshotAccepted, 40, 0), "repeated by the network")
@@ -160,6 +163,21 @@ func TestTransfersEndWithTheirFollowerAndLeader(t *testing.T) {
 		actions := a.accept(2, 9)
 		require.Equal(t, []*AbortSnapshot{{Transfer: m.Transfer}}, pick[*AbortSnapshot](actions))
 		require.Equal(t, "replicate", a.Status().Followers[0].State)
+	})
+	t.Run("silence of a learner", func(t *testing.T) {
+		a := newAlone(t, aloneOptions{voters: 3, learners: 1, state: HardState{Term: 1}, change: func(cfg *Config) { cfg.TrailingLogEntries = 0 }})
+		a.lead()
+		a.sync()
+		a.accept(2, 3)
+		a.applyAll()
+		a.step(&SnapshotTaken{Snapshot: a.label(7, 3)})
+		a.sync()
+		beat := one[*Heartbeat](t, a.tick(a.cfg.HeartbeatIntervalTicks), 4)
+		m := one[*SnapshotOffer](t, a.receive(4, &HeartbeatResponse{Term: 2, Number: beat.Number}), 4)
+		a.receive(4, &SnapshotOfferResponse{Term: 2, Number: m.Number, Transfer: m.Transfer, Verdict: SnapshotAccepted})
+		require.NotNil(t, a.follower(4).transfer)
+		a.alive(10*a.cfg.ElectionTimeoutMaxTicks + 1) // of the voters
+		require.Nil(t, a.follower(4).transfer, "learners are waited for no longer than voters")
 	})
 	t.Run("silence", func(t *testing.T) {
 		a, m := sending(t)
