@@ -12,7 +12,7 @@
 //	│  term, vote, log · role · commit     │          │          │
 //	└──────┬─────────────┬───────────┬─────┼──────────┼──────────┘
 //	       ▼             ▼           ▼     │          │
-//	     Send        Persist…      Apply   │          │
+//	     Send        Persist…     Apply…   │          │
 //	       │             │           └──── │ ──▶ state machine
 //	    transport       disk ──────────────┘
 //
@@ -35,11 +35,15 @@
 //     durable; other sends may leave at once. When a write fails nothing more leaves, and the node stops.
 //  2. [Persisted] is given for a Persist action when the sync that covers it returned, and in order.
 //  3. [PersistLogEntries] replaces the durable log from its first index on.
-//  4. [Apply] reaches the state machine in order; [Applied] tells how far it is.
+//  4. [Apply] and [ApplySnapshot] reach the state machine in one order; [Applied] tells how far it is.
 //  5. Entries, commands and messages are never written to, by anybody, once they were handed over.
 //  6. Messages come from where [Incoming] says: the transport has proved id and incarnation. They may be lost,
 //     repeated, delayed and reordered.
-//  7. [Recovered] is durable, and is all that was ever confirmed.
+//  7. [Recovered] is durable, and is all that was ever confirmed. The state machine was restored from its snapshot.
+//  8. A snapshot is complete, verified and synced before the engine hears of it, and its file stays as long as
+//     [Engine.SnapshotsInUse] names it. Its label says what the state machine had been given at that point.
+//  9. [SendSnapshot] and [ReceiveSnapshot] each come to an end: with their result, also when nothing has moved for too
+//     long, unless [AbortSnapshot] came before.
 //
 // The actions of a Step, and the slice of them, are valid until the next Step. What they point to is immutable
 // and may be kept for ever.
@@ -48,8 +52,8 @@
 //
 // A message waits for the disk exactly if it is a promise that a crash could take back:
 //
-//	waits    RequestVote, a granted vote, an accepted append
-//	at once  appends, heartbeats and their answers, refusals, rejections, pre-votes and their answers
+//	waits    RequestVote, a granted vote, an accepted append, a held snapshot
+//	at once  appends, heartbeats and their answers, refusals, rejections, pre-votes and their answers, offers
 //
 // A leader's own messages need not wait because it only leads once its term and its vote are durable; it writes
 // its entries while they travel, and counts itself only up to what its own disk confirmed (§10.2.1).
@@ -64,6 +68,8 @@
 //	log.go        the log and the configurations in it (§3.5, §4.1)
 //	progress.go   what a leader knows of a follower; replicate.go sends by it
 //	commit.go     what is committed (§3.6); apply.go hands it out
+//	snapshot.go   labels, compaction (§5.1); hint.go asks for snapshots
+//	transfer_snapshot.go a leader's side of a transfer; recv_snapshot_offer.go the follower's
 //	founders.go   how the incarnations of the first members get into the log
 //	durable.go    which part of the log is durable while writes are under way
 //	output.go     actions and their order
