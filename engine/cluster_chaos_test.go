@@ -30,6 +30,9 @@ type chaos struct {
 	now     int // rounds so far
 	probes  int
 	tally   tally
+	snap    snapshotFaults
+	full    map[engine.NodeID]bool // disks without room for the snapshots of others
+	bases   map[engine.NodeID]engine.Position
 }
 
 // faults are probabilities: the first group for each message, the others for each node or cluster and round.
@@ -50,6 +53,7 @@ type tally struct {
 
 	pauses, reads, served, servedByLease, failed                         int
 	joins, changed, unchanged, committed, readded, transfers, handedOver int
+	captures, chunks, installed                                          int
 }
 
 func (t *tally) add(other tally) {
@@ -75,6 +79,9 @@ func (t *tally) add(other tally) {
 	t.readded += other.readded
 	t.transfers += other.transfers
 	t.handedOver += other.handedOver
+	t.captures += other.captures
+	t.chunks += other.chunks
+	t.installed += other.installed
 }
 
 const (
@@ -91,8 +98,9 @@ func newChaos(seed uint64, tell func(string)) *chaos {
 		checker: check.New(), random: random, size: []int{1, 2, 3, 3, 3, 5, 5}[random.IntN(7)],
 		wiped: map[engine.NodeID]bool{}, stalled: map[engine.NodeID]bool{},
 		terms: map[engine.Term]bool{}, clocks: map[engine.NodeID]*nodeClock{},
+		full: map[engine.NodeID]bool{}, bases: map[engine.NodeID]engine.Position{},
 	}
-	c.faults = c.drawFaults()
+	c.faults, c.snap = c.drawFaults(), c.drawSnapshots()
 	observer := readCounter{Cluster: c.checker, tally: &c.tally}
 	c.cluster = scenario.New(scenario.Options{Seed: seed, Observer: observer, Tell: tell, Configure: c.drawConfig()})
 	return c
@@ -130,6 +138,7 @@ func (c *chaos) drawConfig() func(*engine.Config) {
 		if lease && cfg.PreVote {
 			cfg.LeaseDurationTicks = timeout - heartbeat - 1
 		}
+		c.snap.configure(cfg)
 	}
 }
 
@@ -211,6 +220,7 @@ func (c *chaos) round() error {
 		return err
 	}
 	c.deliverSome()
+	c.moveSnapshots()
 	return c.verdict()
 }
 
@@ -242,6 +252,8 @@ func (c *chaos) nodeRound(id engine.NodeID) error {
 		c.maybeDepose(id)
 	}
 	c.work(id)
+	c.snapshots(id)
+	c.countInstalled(id)
 	if !c.happens(c.faults.lateTick) && c.cluster.Running(id) && c.clocks[id].beats(c.cluster.Clock(id)) {
 		if err := c.cluster.Tick(id); err != nil {
 			return err

@@ -100,6 +100,7 @@ func (c *chaos) mend() error {
 		}
 		c.cluster.ResumeDisk(id)
 		c.cluster.ResumeApply(id)
+		c.cluster.FillDisk(id, false)
 	}
 	for _, h := range c.held {
 		h.release()
@@ -135,6 +136,9 @@ func (c *chaos) calmUntil(what string, budget int, reached func() bool) error {
 			if err := c.cluster.Tick(id); err != nil {
 				return fmt.Errorf("%w; %w", err, c.verdict())
 			}
+		}
+		for _, t := range c.cluster.Transfers() {
+			c.cluster.MoveChunk(t, t.Left)
 		}
 		for range 20 * len(c.cluster.IDs()) * (1 + c.cluster.InFlight()) {
 			if c.cluster.InFlight() == 0 {

@@ -18,7 +18,8 @@ var (
 // TestRandomCluster lives through random histories of clusters of 1, 2, 3 and 5 nodes: messages get lost,
 // repeated, reordered and held back for many rounds, links break in one or both directions, disks and state machines answer late or not
 // for a while, clocks drift, nodes are paused, crash with a random part of their writes and come back, some with an empty
-// disk; members come and go, and leadership is handed over. Clients write and read everywhere, in half of all clusters
+// disk; members come and go, and leadership is handed over; hosts take snapshots when they are hinted or like to, and send
+// them with interruptions. Clients write and read everywhere, in half of all clusters
 // under leases. After every step the invariants of the engines and the checkers of sim/check hold; in the end everything
 // is mended and the cluster must elect a leader and apply a command everywhere.
 //
@@ -48,6 +49,9 @@ func TestRandomCluster(t *testing.T) {
 		require.Greater(t, total.served, 10*count)
 		require.Greater(t, total.servedByLease, count)
 		require.Positive(t, total.failed)
+		require.Positive(t, total.captures)
+		require.Positive(t, total.chunks)
+		require.Positive(t, total.installed)
 		require.Greater(t, total.applied, total.accepted)
 	}
 }

@@ -58,7 +58,6 @@ func (e *Engine) has(offer *incomingSnapshot) bool {
 	if term, known := e.log.term(last.Index); !known || term != last.Term {
 		return false
 	}
-	e.agreed = max(e.agreed, last.Index)
 	e.commitUpTo(last.Index, offer.from)
 	return true
 }
@@ -126,10 +125,8 @@ func (e *Engine) install(in *incomingSnapshot) {
 	e.snapshot = s
 	e.unapplied, e.applying, e.sinceSnapshot = 0, 0, 0
 	e.saveState()
-	seq := e.disk.writeSnapshot(e.commit, s.Position.Index, e.now)
-	e.out.add(e.out.snapshots.put(PersistSnapshot{Seq: seq, Snapshot: s, Base: s.Position}))
+	e.saveSnapshot(e.disk.writeSnapshot(e.commit, s.Position.Index, e.now), false)
 	e.commitUpTo(s.Position.Index, in.from)
-	e.agreed = max(e.agreed, s.Position.Index)
 	e.metrics.SnapshotsInstalled++
 	e.resetHints()
 }

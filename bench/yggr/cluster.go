@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/yggr-go/yggr/actors"
 	"github.com/yggr-go/yggr/bench/workload"
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"

@@ -36,7 +36,7 @@ func (c *Cluster) Status(id engine.NodeID) engine.Status {
 	return n.engine.Status()
 }
 
-// Applied returns what the node's state machine applied in this life. Read only.
+// Applied returns what led to the state of the node's machine, from the first entry on. Read only.
 func (c *Cluster) Applied(id engine.NodeID) []engine.Entry { return c.node(id).machine.applied }
 
 // ReportedLost returns whom the node has reported to have lost data.
@@ -237,7 +237,7 @@ func (c *Cluster) ResumeApply(id engine.NodeID) {
 	c.settle(n)
 }
 
-// Waiting returns how many entries the node's machine was handed and has not applied.
+// Waiting returns how many entries and snapshots the node's machine was handed and has not applied.
 func (c *Cluster) Waiting(id engine.NodeID) int { return len(c.node(id).machine.waiting) }
 
 // Apply lets the node's machine apply at most count entries.
@@ -286,6 +286,9 @@ func (c *Cluster) Wipe(id engine.NodeID, founder bool) error {
 	}
 	n.reincarnate()
 	n.disk = disk{stalled: n.disk.stalled}
+	count := n.store.count
+	n.store = newStore()
+	n.store.count = count
 	if !founder {
 		return nil
 	}
@@ -306,6 +309,6 @@ func (c *Cluster) Lose(id engine.NodeID, from engine.Index) error {
 	}
 	c.end(n, 0)
 	n.disk.forget(from)
-	c.options.Observer = silence{}
+	c.options.Observer, c.states = silence{}, nil
 	return nil
 }

@@ -599,5 +599,5 @@ func TestOrderContract(t *testing.T) {
 	s.seq[1] = 4
 	s.broken(s.step(1, nil, s.hardState(1, 1, 0)), "order contract", "numbers a Persist action 5 after 0")
 	s = begin(t)
-	s.broken(s.step(1, nil, s.entries(1, command(1, 5, "x"))), "order contract", "persists from 1/5 on, its log ends at 1/1")
+	s.broken(s.step(1, nil, s.entries(1, command(1, 5, "x"))), "order contract", "persists entries from 1/5 on, its log is 0/0..1/1")
 }

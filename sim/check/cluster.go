@@ -19,6 +19,7 @@ type Cluster struct {
 	commits   commitRule
 	outcomes  outcomes
 	reads     linearizableReads
+	snapshots snapshotRule
 }
 
 // New returns the checkers of a cluster that has no history yet.
@@ -31,6 +32,7 @@ func New() *Cluster {
 		commits:   commitRule{holders: map[engine.Position][]engine.Peer{}},
 		outcomes:  newOutcomes(),
 		reads:     linearizableReads{waiting: map[engine.NodeID]map[engine.ReadID]floor{}},
+		snapshots: snapshotRule{labels: map[uint64]engine.SnapshotMeta{}},
 	}
 }
 
@@ -43,12 +45,17 @@ func (c *Cluster) Started(peer engine.Peer, recovered engine.Recovered) error {
 		}
 	}
 	n := &node{peer: peer, granted: map[engine.Term]engine.Peer{}}
-	n.disk = image{state: recovered.HardState, log: history{base: recovered.Base}}
+	n.disk = image{state: recovered.HardState, snapshot: recovered.Snapshot, log: history{base: recovered.Base}}
 	n.disk.log.entries = append(n.disk.log.entries, recovered.Entries...)
 	n.memory = n.disk
 	n.memory.log.entries = append([]engine.Entry(nil), recovered.Entries...)
-	n.handed = recovered.Base.Index
-	n.status = engine.Status{Term: recovered.HardState.Term, Vote: recovered.HardState.Vote, Commit: recovered.Commit, Applied: recovered.Base.Index}
+	n.handed = recovered.Snapshot.Position.Index
+	n.status = engine.Status{
+		Term: recovered.HardState.Term, Vote: recovered.HardState.Vote, Commit: max(recovered.Commit, n.handed), Applied: n.handed,
+	}
+	if s := recovered.Snapshot; s.ID != 0 && s.ConfigurationIndex <= recovered.Base.Index {
+		n.labelled(s)
+	}
 	if len(recovered.Entries) > 0 {
 		if err := n.configured(n.memory.log.entries); err != nil {
 			return err
@@ -59,13 +66,13 @@ func (c *Cluster) Started(peer engine.Peer, recovered engine.Recovered) error {
 	if err := c.matching.appended(n, recovered.Entries, recovered.Base); err != nil {
 		return err
 	}
-	return c.complete.recovered(n, recovered.Commit)
+	return c.complete.recovered(n, n.status.Commit)
 }
 
 // Stepped reports that the engine of a node took an event, asked for actions, and has the given status now.
 func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine.Action, status engine.Status) error {
 	n := c.nodes[id]
-	before := n.status
+	before, memory := n.status, n.memory
 	if err := checkLeaderAppendOnly(n, before, actions, status); err != nil {
 		return err
 	}
@@ -91,6 +98,7 @@ func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine
 		c.reads.stepped(n, event, actions),
 		c.complete.checkOneChange(n, actions),
 		c.complete.checkRemoved(n, before),
+		c.snapshots.stepped(n, before, memory, actions, c.complete.knows),
 		c.machines.stepped(n, actions),
 		c.outcomes.stepped(n, event, actions),
 		c.elections.transferred(n, actions),

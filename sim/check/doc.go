@@ -21,6 +21,7 @@
 //	log_matching.go          equal position, equal past (§3.5)
 //	leader_completeness.go   what is committed is in the log of every later leader (§3.6)
 //	state_machine_safety.go  no two machines apply different entries at an index (§3.6)
+//	snapshot_rule.go         what stands in place of the log is what it held (§5.1)
 //	commit_rule.go           a leader commits its own term's entries, on a durable majority (§3.6.2)
 //	immutability.go          what an engine hands out never changes
 //	persist_before_send.go   nothing rests on what a disk may forget (§3.8)
