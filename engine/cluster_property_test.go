@@ -17,7 +17,8 @@ var (
 
 // TestRandomCluster lives through random histories of clusters of 1, 2, 3 and 5 nodes: messages get lost,
 // repeated, reordered and held back for many rounds, links break in one or both directions, disks and state machines answer late or not
-// for a while, nodes crash with a random part of their writes and come back, some with an empty disk. After
+// for a while, nodes crash with a random part of their writes and come back, some with an empty disk. In most of them
+// nodes join, are promoted, demoted, removed and added anew, and leadership is handed around. After
 // every step the invariants of the engines and the checkers of sim/check hold; in the end everything is mended
 // and the cluster must elect a leader and apply a command everywhere.
 //
@@ -43,7 +44,13 @@ func TestRandomCluster(t *testing.T) {
 		require.Positive(t, total.wipes)
 		require.Positive(t, total.partitions)
 		require.Positive(t, total.held)
+		require.Positive(t, total.joins)
+		require.Positive(t, total.committed, "changes of the membership")
 		require.Greater(t, total.applied, total.accepted)
+	}
+	if count >= 300 {
+		require.Positive(t, total.readded, "members that lost their disk")
+		require.Positive(t, total.handedOver)
 	}
 }
 
