@@ -59,8 +59,9 @@ type Applied struct {
 	Index Index
 }
 
-// PeerSeen says that a transport handshake with From succeeded. A leader binds the incarnation of a founder
-// when it meets it.
+// PeerSeen says that a transport handshake with From succeeded, whether From is a member or not. A leader binds the
+// incarnation of a member that is not bound when it meets it, and a node that is added later is added in the incarnation
+// that the leader has met.
 type PeerSeen struct {
 	Now  Instant
 	From Peer
