@@ -51,7 +51,8 @@ type ProposalAccepted struct {
 	Count int
 }
 
-// Redirect answers a proposal that came to a node which is not the leader. Nothing was appended.
+// Redirect answers a proposal, a change or a transfer that came to a node which is not the leader. Nothing was
+// appended.
 type Redirect struct {
 	ID      ProposalID
 	Leader  NodeID // zero: no leader known

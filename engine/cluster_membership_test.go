@@ -243,6 +243,34 @@ func (c *chaos) settleChanges() error {
 			c.tally.handedOver++
 		}
 	}
+	c.countCommitted()
+	return c.handOverCalmly()
+}
+
+// handOverCalmly demands that leadership moves when it is asked to and nothing is wrong.
+func (c *chaos) handOverCalmly() error {
+	intact := c.members()
+	voters := c.cluster.Status(c.leader()).Membership.Voters()
+	voters = slices.DeleteFunc(voters, func(id engine.NodeID) bool { return !slices.Contains(intact, id) })
+	if len(voters) < 2 {
+		return nil
+	}
+	transfer, err := c.cluster.Transfer(c.leader(), 0)
+	if err != nil {
+		return err
+	}
+	var answer engine.Action
+	err = c.calmUntil("a transfer is answered", calmBudget, func() bool {
+		answer = c.cluster.Answer(transfer)
+		return answer != nil
+	})
+	if _, done := answer.(*engine.TransferDone); !done && err == nil {
+		return fmt.Errorf("liveness: nothing is wrong, and leadership is not transferred: %+v", answer)
+	}
+	return err
+}
+
+func (c *chaos) countCommitted() {
 	applied := c.cluster.Applied(c.leader())
 	for _, a := range c.changes.accepted {
 		if int(a.position.Index) > len(applied) || applied[a.position.Index-1].Term != a.position.Term {
@@ -253,7 +281,6 @@ func (c *chaos) settleChanges() error {
 			c.tally.readded++
 		}
 	}
-	return nil
 }
 
 // outsidersKnow reports whether every node that is no member follows, and does not believe itself a voter.

@@ -52,7 +52,13 @@ func TestRandomCluster(t *testing.T) {
 		require.Positive(t, total.captures)
 		require.Positive(t, total.chunks)
 		require.Positive(t, total.installed)
+		require.Positive(t, total.joins)
+		require.Positive(t, total.committed, "changes of the membership")
 		require.Greater(t, total.applied, total.accepted)
+	}
+	if count >= 300 {
+		require.Positive(t, total.readded, "members that lost their disk")
+		require.Positive(t, total.handedOver)
 	}
 }
 

@@ -71,9 +71,10 @@ type Applied struct {
 	Index Index
 }
 
-// PeerSeen says that a transport handshake with From succeeded. A leader binds the incarnation of a founder
-// when it meets it. MinElectionTimeout is how long the peer gives nobody its vote after it heard its leader, by its
-// own clock; zero when it did not say, and then no leader has a lease while the peer is a voter.
+// PeerSeen says that a transport handshake with From succeeded, whether From is a member or not. A leader binds the
+// incarnation of a member that is not bound when it meets it, and a node that is added later is added in the incarnation
+// that the leader has met. MinElectionTimeout is how long the peer gives nobody its vote after it heard its leader, by
+// its own clock; zero when it did not say, and then no leader has a lease while the peer is a voter.
 type PeerSeen struct {
 	Now                Instant
 	From               Peer

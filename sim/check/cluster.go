@@ -125,6 +125,7 @@ func (c *Cluster) Left(from, to engine.NodeID, message engine.Message) error {
 		checkPersistBeforeSend(n, to, message),
 		c.elections.left(n, message),
 		c.votes.left(n, to, message),
+		c.complete.checkNotice(n, to, message),
 	)
 }
 

@@ -15,7 +15,8 @@
 //	election_safety.go       at most one leader a term (§3.2)
 //	single_vote.go           at most one vote a term and node, across restarts (§3.4)
 //	identity.go              nobody campaigns whom no configuration names a voter
-//	membership.go            one change of one node at a time, and everybody goes by the newest one (§4.1)
+//	membership.go            one change of one node at a time, everybody goes by the newest one (§4.1), and who is
+//	                         told of its removal was removed
 //	election_quorum.go       a leader has a majority of votes that count (§3.4)
 //	leader_append_only.go    a leader never rewrites its log (§3.5)
 //	log_matching.go          equal position, equal past (§3.5)

@@ -167,3 +167,25 @@ func (l *leaderCompleteness) checkRemoved(n *node, before engine.Status) error {
 	}
 	return violated("removed", "%v believes itself removed, and every committed configuration names it", n.peer)
 }
+
+// checkNotice holds that a notice of removal is true: what it calls committed is, and the configuration in force there
+// does not name the receiver.
+func (l *leaderCompleteness) checkNotice(n *node, to engine.NodeID, message engine.Message) error {
+	notice, ok := message.(*engine.Removed)
+	if !ok {
+		return nil
+	}
+	if notice.Commit.Index == 0 || notice.Commit.Index > engine.Index(len(l.committed)) || l.committed[notice.Commit.Index-1].position != notice.Commit {
+		return violated("removed", "%v tells %v that it is no member as of %v, which is not committed", n.peer, to, notice.Commit)
+	}
+	var inForce configurationAt
+	for _, c := range l.configurations {
+		if c.position.Index <= notice.Commit.Index {
+			inForce = c
+		}
+	}
+	if member, found := inForce.Membership.Lookup(to); found && (member.Incarnation == 0 || member.Incarnation == notice.Incarnation) {
+		return violated("removed", "%v tells %v that it is no member as of %v, and %v names it", n.peer, to, notice.Commit, inForce.position)
+	}
+	return nil
+}
