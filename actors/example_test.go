@@ -67,6 +67,9 @@ func Example() {
 		sum, err := write(ctx, node, add)
 		fmt.Println(sum, err)
 	}
+	// A read sees every write that was acknowledged before it, and writes nothing.
+	sum, err := actors.Query(ctx, node, func(c *Counter) uint64 { return c.sum })
+	fmt.Println("read:", sum, err)
 	fmt.Println("stopped:", node.Shutdown(ctx))
 
 	cfg.Bootstrap = actors.Recover{}
@@ -75,12 +78,13 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	sum, err := write(ctx, node, 0)
+	sum, err = write(ctx, node, 0)
 	fmt.Println("recovered:", sum, err)
 	fmt.Println("stopped:", node.Shutdown(ctx))
 	// Output:
 	// 20 <nil>
 	// 42 <nil>
+	// read: 42 <nil>
 	// stopped: <nil>
 	// recovered: 42 <nil>
 	// stopped: <nil>

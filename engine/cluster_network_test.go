@@ -47,7 +47,11 @@ type heldMessage struct {
 
 func (c *chaos) hold(position int) {
 	c.tally.held++
-	c.held = append(c.held, heldMessage{until: c.now + 5 + c.random.IntN(150), release: c.cluster.HoldAt(position)})
+	rounds := 1 + c.random.IntN(10) // about an election timeout
+	if c.random.IntN(2) == 0 {
+		rounds += c.random.IntN(150)
+	}
+	c.held = append(c.held, heldMessage{until: c.now + rounds, release: c.cluster.HoldAt(position)})
 }
 
 func (c *chaos) releaseHeld() {
