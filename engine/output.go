@@ -1,7 +1,7 @@
 package engine
 
 // output collects the actions of one Step. Actions live in slabs that the next Step uses again, so that after a
-// while a Step allocates nothing but the messages it sends.
+// while a Step allocates nothing but the messages it sends. Rare ones have no slab: each would cost every Step a reset.
 type output struct {
 	actions    []Action
 	states     slab[PersistHardState]
@@ -11,14 +11,6 @@ type output struct {
 	accepts    slab[ProposalAccepted]
 	redirects  slab[Redirect]
 	rejections slab[ProposalRejected]
-
-	snapshots      slab[PersistSnapshot]
-	applySnapshots slab[ApplySnapshot]
-	hints          slab[SnapshotHint]
-	discards       slab[DiscardSnapshot]
-	sendSnapshots  slab[SendSnapshot]
-	receives       slab[ReceiveSnapshot]
-	aborts         slab[AbortSnapshot]
 }
 
 // slab hands out values of one type that are all taken back at once.
@@ -57,13 +49,6 @@ func (o *output) reset() {
 	o.accepts.reset()
 	o.redirects.reset()
 	o.rejections.reset()
-	o.snapshots.reset()
-	o.applySnapshots.reset()
-	o.hints.reset()
-	o.discards.reset()
-	o.sendSnapshots.reset()
-	o.receives.reset()
-	o.aborts.reset()
 }
 
 func (o *output) add(a Action) { o.actions = append(o.actions, a) }
