@@ -80,5 +80,5 @@ func (e *Engine) hintSnapshot() {
 	if e.tracing {
 		e.tracef("%v asks for a snapshot at %d: %v", e.cfg.ID, e.applied, reason)
 	}
-	e.out.add(e.out.hints.put(SnapshotHint{Reason: reason, Applied: e.applied}))
+	e.out.add(&SnapshotHint{Reason: reason, Applied: e.applied})
 }

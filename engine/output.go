@@ -1,7 +1,7 @@
 package engine
 
 // output collects the actions of one Step. Actions live in slabs that the next Step uses again, so that after a
-// while a Step allocates nothing but the messages it sends.
+// while a Step allocates nothing but the messages it sends. Rare ones have no slab: each would cost every Step a reset.
 type output struct {
 	actions    []Action
 	states     slab[PersistHardState]
@@ -13,14 +13,6 @@ type output struct {
 	rejections slab[ProposalRejected]
 	readies    slab[ReadReady]
 	failures   slab[ReadFailed]
-
-	snapshots      slab[PersistSnapshot]
-	applySnapshots slab[ApplySnapshot]
-	hints          slab[SnapshotHint]
-	discards       slab[DiscardSnapshot]
-	sendSnapshots  slab[SendSnapshot]
-	receives       slab[ReceiveSnapshot]
-	aborts         slab[AbortSnapshot]
 }
 
 // slab hands out values of one type that are all taken back at once.
@@ -59,13 +51,6 @@ func (o *output) reset() {
 	o.accepts.reset()
 	o.redirects.reset()
 	o.rejections.reset()
-	o.snapshots.reset()
-	o.applySnapshots.reset()
-	o.hints.reset()
-	o.discards.reset()
-	o.sendSnapshots.reset()
-	o.receives.reset()
-	o.aborts.reset()
 	o.readies.reset()
 	o.failures.reset()
 }

@@ -72,7 +72,7 @@ func (e *Engine) receiveSnapshot(offer incomingSnapshot) {
 		e.tracef("%v wants snapshot %v of %v", e.cfg.ID, offer.snapshot, offer.from)
 	}
 	e.incoming = offer
-	e.out.add(e.out.receives.put(ReceiveSnapshot{From: offer.from, Transfer: offer.transfer, Snapshot: offer.snapshot}))
+	e.out.add(&ReceiveSnapshot{From: offer.from, Transfer: offer.transfer, Snapshot: offer.snapshot})
 }
 
 // snapshotExpected accepts an offer once the host has said from where on it needs the bytes.

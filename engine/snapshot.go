@@ -135,7 +135,7 @@ func (e *Engine) trailingFrom(index Index) Index {
 
 // discard tells the host that a snapshot file is not needed.
 func (e *Engine) discard(id uint64) {
-	e.out.add(e.out.discards.put(DiscardSnapshot{ID: id}))
+	e.out.add(&DiscardSnapshot{ID: id})
 }
 
 // switched is a switch to a snapshot that was asked for.
@@ -150,7 +150,7 @@ func (e *Engine) saveSnapshot(seq Seq, keep bool) {
 		e.switches = e.switches[1:]
 	}
 	e.switches = append(e.switches, switched{seq: seq, id: e.snapshot.ID})
-	e.out.add(e.out.snapshots.put(PersistSnapshot{Seq: seq, Snapshot: e.snapshot, Base: e.log.base, Keep: keep}))
+	e.out.add(&PersistSnapshot{Seq: seq, Snapshot: e.snapshot, Base: e.log.base, Keep: keep})
 }
 
 // SnapshotsInUse returns the ids of the snapshots that this node may still need, ascending: the one that a restart would
