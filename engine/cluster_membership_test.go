@@ -187,32 +187,49 @@ func (c *chaos) viable(without engine.NodeID, more engine.Membership) bool {
 
 // possible returns the newest configuration that anybody knows to be committed and all that stand behind it.
 func (c *chaos) possible() []engine.Membership {
-	var committed engine.Index
+	var known []knownConfiguration
 	for _, id := range c.cluster.IDs() {
-		for _, entry := range c.cluster.Applied(id) {
-			if entry.Kind == engine.EntryConfiguration {
-				committed = max(committed, entry.Index)
-			}
-		}
-		commit := c.cluster.Status(id).Commit
-		for _, entry := range c.cluster.Log(id) {
-			if entry.Kind == engine.EntryConfiguration && entry.Index <= commit {
-				committed = max(committed, entry.Index)
-			}
+		known = append(known, c.configurations(id)...)
+	}
+	var committed engine.Index
+	for _, k := range known {
+		if k.committed {
+			committed = max(committed, k.index)
 		}
 	}
 	var memberships []engine.Membership
-	for _, id := range c.cluster.IDs() {
-		for _, entry := range c.cluster.Log(id) {
-			if entry.Kind != engine.EntryConfiguration || entry.Index < committed {
-				continue
-			}
-			if configuration, err := engine.DecodeConfiguration(entry.Data); err == nil {
-				memberships = append(memberships, configuration.Membership)
-			}
+	for _, k := range known {
+		if k.index >= committed {
+			memberships = append(memberships, k.membership)
 		}
 	}
 	return memberships
+}
+
+// knownConfiguration is a configuration that a node has in its log, in the label of its snapshot or in its machine.
+type knownConfiguration struct {
+	index      engine.Index
+	membership engine.Membership
+	committed  bool // as far as the node knows
+}
+
+func (c *chaos) configurations(id engine.NodeID) (known []knownConfiguration) {
+	if label := c.cluster.Snapshot(id); label.ID != 0 {
+		known = append(known, knownConfiguration{label.ConfigurationIndex, label.Membership, true})
+	}
+	commit := c.cluster.Status(id).Commit
+	if applied := c.cluster.Applied(id); len(applied) > 0 {
+		commit = max(commit, applied[len(applied)-1].Index)
+	}
+	for _, entry := range c.cluster.Log(id) {
+		if entry.Kind != engine.EntryConfiguration {
+			continue
+		}
+		if configuration, err := engine.DecodeConfiguration(entry.Data); err == nil {
+			known = append(known, knownConfiguration{entry.Index, configuration.Membership, entry.Index <= commit})
+		}
+	}
+	return known
 }
 
 // members returns the members of the leader's configuration that run with the disk that they were added with.

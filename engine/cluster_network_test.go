@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/yggr-go/yggr/engine"
 )
@@ -154,7 +155,18 @@ func (c *chaos) calmUntil(what string, budget int, reached func() bool) error {
 			return err
 		}
 	}
-	return fmt.Errorf("liveness: not within %d ticks without a fault: %s", budget, what)
+	return fmt.Errorf("liveness: not within %d ticks without a fault: %s\n%s", budget, what, c.describe())
+}
+
+// describe says what every node believes.
+func (c *chaos) describe() string {
+	var b strings.Builder
+	for _, id := range c.cluster.IDs() {
+		s := c.cluster.Status(id)
+		fmt.Fprintf(&b, "%v: %v of %v in term %d, log %v..%v, commit %d, removed %t, members %v\n",
+			c.cluster.Peer(id), s.Role, s.Leader, s.Term, s.Base, s.Last, s.Commit, s.Removed, s.Membership)
+	}
+	return b.String()
 }
 
 // lasted returns a condition that holds after so many rounds.

@@ -1,9 +1,12 @@
 package engine_test
 
 import (
+	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"hash/fnv"
+	"os"
 	"strings"
 	"testing"
 
@@ -13,6 +16,7 @@ import (
 var (
 	clusterSeeds = flag.Int("cluster.seeds", 0, "seeds of the randomised cluster test; 0: what suits go test")
 	clusterSeed  = flag.Uint64("cluster.seed", 0, "the first seed of the randomised cluster test; alone: the only one")
+	clusterStory = flag.String("cluster.story", "", "the file that gets the whole story of -cluster.seed")
 )
 
 // TestRandomCluster lives through random histories of clusters of 1, 2, 3 and 5 nodes: messages get lost,
@@ -100,6 +104,21 @@ func traceOf(seed uint64) string {
 		lines = append(lines, line)
 	})
 	return strings.Join(lines[max(0, len(lines)-tail):], "\n")
+}
+
+// TestStoryOfASeed writes down everything that happens in one seed.
+//
+//	go test ./engine -run TestStoryOfASeed -cluster.seed=42 -cluster.story=/tmp/42
+func TestStoryOfASeed(t *testing.T) {
+	if *clusterStory == "" {
+		return
+	}
+	file, err := os.Create(*clusterStory)
+	require.NoError(t, err)
+	w := bufio.NewWriter(file)
+	_, verdict := playChaos(*clusterSeed, func(line string) { _, _ = w.WriteString(line + "\n") })
+	_, _ = fmt.Fprintln(w, verdict)
+	require.NoError(t, errors.Join(w.Flush(), file.Close()))
 }
 
 // TestRandomClusterIsReproducible: one seed is one story, to the letter.

@@ -83,7 +83,7 @@ type PeerSeen struct {
 
 // SnapshotTaken says that the host has a snapshot of its own state machine: complete, verified and synced, the
 // directory included. It is answered by [PersistSnapshot], or by [DiscardSnapshot] when the node has a newer one by
-// now. The label comes from the apply stream at the point of capture. One that contradicts the log stops the node
+// now, or when it holds nothing but the founders' entry. The label comes from the apply stream at the point of capture. One that contradicts the log stops the node
 // with [ErrSnapshotLabel]. A snapshot that failed needs no event: [SnapshotHint] tells when it is asked for again.
 type SnapshotTaken struct {
 	Now      Instant

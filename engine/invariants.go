@@ -13,6 +13,7 @@ func (e *Engine) CheckInvariants() {
 	e.checkRole()
 	e.checkFollowers()
 	e.checkReads()
+	e.checkBatch()
 }
 
 // must panics with the state unless the invariant holds.

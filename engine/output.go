@@ -94,6 +94,7 @@ func (e *Engine) stop(err error) {
 		e.tracef("%v stops: %v", e.cfg.ID, err)
 	}
 	e.endReads()
+	e.redirectBatch()
 	e.saveState()
 	e.out.add(&Fatal{Err: err})
 	e.fatal = true

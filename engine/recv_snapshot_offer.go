@@ -11,7 +11,7 @@ type incomingSnapshot struct {
 
 // recvSnapshotOffer considers a snapshot that the leader has in place of entries that it lacks (dissertation §5.1).
 func (e *Engine) recvSnapshotOffer(from Peer, m *SnapshotOffer) {
-	if m.Term == 0 || m.Transfer == 0 || m.Snapshot.Position.Term > m.Term || m.Snapshot.Validate() != nil {
+	if m.Term == 0 || m.Transfer == 0 || m.Snapshot.Position.Term > m.Term || !m.Snapshot.useful() || m.Snapshot.Validate() != nil {
 		if e.tracing {
 			e.tracef("%v drops a malformed offer of %v", e.cfg.ID, from.ID)
 		}
@@ -121,12 +121,14 @@ func (e *Engine) install(in *incomingSnapshot) {
 	if e.tracing {
 		e.tracef("%v installs snapshot %v of %v in place of its log %v..%v", e.cfg.ID, s, in.from, e.log.base, e.log.last())
 	}
+	named := e.named()
 	e.log.restart(s.Position, s.configuration())
 	e.snapshot = s
 	e.unapplied, e.applying, e.sinceSnapshot = 0, 0, 0
 	e.saveState()
 	e.saveSnapshot(e.disk.writeSnapshot(e.commit, s.Position.Index, e.now), false)
 	e.commitUpTo(s.Position.Index, in.from)
+	e.labelInstalled(named)
 	e.metrics.SnapshotsInstalled++
 	e.resetHints()
 }

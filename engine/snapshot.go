@@ -47,6 +47,10 @@ func (s SnapshotMeta) Validate() error {
 	return nil
 }
 
+// useful reports whether the snapshot may take the place of a log. One of the founders' entry alone may not: a log that
+// ends there is that of a founder that no leader has met, and no member that comes back may look like one.
+func (s *SnapshotMeta) useful() bool { return s.Position.Index > founded.Index }
+
 // configuration returns the configuration that the label carries.
 func (s *SnapshotMeta) configuration() configurationAt {
 	return configurationAt{index: s.ConfigurationIndex, Configuration: Configuration{Membership: s.Membership}}
@@ -55,7 +59,7 @@ func (s *SnapshotMeta) configuration() configurationAt {
 // snapshotTaken takes in that the host has a complete snapshot of its own, and lets the log go that it replaces
 // (dissertation §5.1).
 func (e *Engine) snapshotTaken(s *SnapshotMeta) {
-	if s.Position.Index <= e.snapshot.Position.Index {
+	if s.Position.Index <= e.snapshot.Position.Index || !s.useful() {
 		if e.tracing {
 			e.tracef("%v has no use for its snapshot %v: it holds %v", e.cfg.ID, s, e.snapshot)
 		}

@@ -130,10 +130,27 @@ func TestALabelThatContradictsTheLogStopsTheNode(t *testing.T) {
 // The label says what was in force at its position, whatever came behind it.
 func TestALabelNamesTheMembershipAtItsPosition(t *testing.T) {
 	a := settled(t, nil)
-	label := a.label(7, 1)
-	require.Equal(t, Index(1), label.ConfigurationIndex)
+	last := a.log.lastIndex()
+	a.step(&ProposeConfigChange{ID: 1, Change: ConfigChange{Kind: ChangeUpdateAddress, Target: 2, Address: "elsewhere:1"}})
+	require.Equal(t, last+1, a.log.configuration().index)
+	label := a.label(7, last)
+	require.Equal(t, Index(2), label.ConfigurationIndex)
 	require.Len(t, pick[*PersistSnapshot](a.step(&SnapshotTaken{Snapshot: label})), 1)
-	require.Equal(t, Index(2), a.log.configuration().index)
+	require.Equal(t, last+1, a.log.configuration().index)
+}
+
+// A log that ends with the founders' entry is that of a founder that no leader has met, so no snapshot makes one.
+func TestASnapshotOfTheFoundersEntryAloneIsOfNoUse(t *testing.T) {
+	a := settled(t, nil)
+	label := a.label(7, 1)
+	actions := a.step(&SnapshotTaken{Snapshot: label})
+	require.Empty(t, pick[*PersistSnapshot](actions))
+	require.Equal(t, []*DiscardSnapshot{{ID: 7}}, pick[*DiscardSnapshot](actions))
+	require.Zero(t, a.log.base)
+
+	joiner := newAlone(t, aloneOptions{raw: &Recovered{}})
+	require.Empty(t, pick[*ReceiveSnapshot](joiner.receive(2, &SnapshotOffer{Term: 2, Number: 1, Transfer: 1, Snapshot: label})))
+	require.Zero(t, joiner.log.last())
 }
 
 // A capture proves that its entries are applied, whichever of the two the engine hears of first.

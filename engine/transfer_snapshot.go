@@ -86,7 +86,11 @@ func (e *Engine) restTransfer(p *progress) { p.rest = e.cfg.ElectionTimeoutMinTi
 // recvSnapshotOfferResponse takes in what a follower says to an offer, or later of what it came to.
 func (e *Engine) recvSnapshotOfferResponse(from Peer, m *SnapshotOfferResponse) {
 	p := e.follower(from.ID)
-	if e.role != Leader || p == nil || !p.is(from.Incarnation) || p.state == dataLost {
+	if e.role != Leader || p == nil {
+		e.answeredByStranger(from)
+		return
+	}
+	if !p.is(from.Incarnation) || p.state == dataLost {
 		return
 	}
 	p.answered()

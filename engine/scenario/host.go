@@ -137,12 +137,18 @@ func (c *Cluster) ask(n *node, id engine.ProposalID, event engine.Event) (engine
 }
 
 // Log returns what the node's disk holds and what waits to be written. Read only.
-func (c *Cluster) Log(id engine.NodeID) []engine.Entry {
+func (c *Cluster) Log(id engine.NodeID) []engine.Entry { return c.written(id).entries }
+
+// Snapshot returns the label of the snapshot that the node's log goes with, written or waiting to be; zero without one.
+func (c *Cluster) Snapshot(id engine.NodeID) engine.SnapshotMeta { return c.written(id).snapshot }
+
+// written returns the content of the node's disk with everything done that waits.
+func (c *Cluster) written(id engine.NodeID) content {
 	content := c.node(id).disk.content
 	for _, q := range c.node(id).disk.queue {
 		content.perform(q)
 	}
-	return content.entries
+	return content
 }
 
 // Peer returns the node with its present incarnation.

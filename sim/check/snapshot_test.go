@@ -27,6 +27,7 @@ func (s *story) keeps(id engine.NodeID, label engine.SnapshotMeta, base engine.P
 		st.Applied = st.Commit
 		if !keep {
 			st.Last, st.Commit, st.Durable = base, base.Index, min(st.Durable, st.Commit)
+			st.Membership = label.Membership
 		}
 		if change != nil {
 			change(st)
