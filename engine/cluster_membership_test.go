@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/engine/scenario"
 )
 
 // changes is what an operator does to a cluster meanwhile: nodes come and go, come back with empty disks and are added
@@ -13,24 +14,31 @@ import (
 type changes struct {
 	on        bool
 	founders  int // how many founders came back as founders
-	transfers []engine.ProposalID
+	transfers []askedTransfer
 	accepted  []acceptedChange
 }
 
 type acceptedChange struct {
 	position engine.Position
 	change   engine.ConfigChange
-	readds   bool
+	adds     bool
+	wiped    bool // the target, before
 }
 
-const maxNodes = 8
+type askedTransfer struct {
+	id   engine.ProposalID
+	busy bool // the leader was sending a snapshot
+}
+
+// maxNodes is how many nodes there may ever be.
+func (c *chaos) maxNodes() int { return max(8, c.size+2) }
 
 // operate does what an operator does in this round.
 func (c *chaos) operate() error {
 	if !c.changes.on {
 		return nil
 	}
-	if c.happens(c.faults.transfer) {
+	if c.happens(c.faults.transfer) || len(c.cluster.Transfers()) > 0 && c.happens(c.faults.transfer) {
 		c.transfer()
 	}
 	if c.happens(c.faults.change) {
@@ -49,9 +57,13 @@ func (c *chaos) transfer() {
 	if c.random.IntN(3) == 0 {
 		target = 0
 	}
+	busy := slices.ContainsFunc(c.cluster.Transfers(), func(t scenario.Transfer) bool { return t.From == id })
 	if transfer, err := c.cluster.Transfer(id, target); err == nil {
 		c.tally.transfers++
-		c.changes.transfers = append(c.changes.transfers, transfer)
+		if busy {
+			c.tally.busyTransfers++
+		}
+		c.changes.transfers = append(c.changes.transfers, askedTransfer{transfer, busy})
 	}
 }
 
@@ -86,7 +98,7 @@ func (c *chaos) ask(leader engine.NodeID, change engine.ConfigChange) error {
 	answer, err := c.cluster.Change(leader, change)
 	if accepted, ok := answer.(*engine.ConfigChangeAccepted); ok {
 		adds := change.Kind == engine.ChangeAddVoter || change.Kind == engine.ChangeAddLearner
-		c.changes.accepted = append(c.changes.accepted, acceptedChange{accepted.Position, change, adds && c.wiped[change.Target]})
+		c.changes.accepted = append(c.changes.accepted, acceptedChange{accepted.Position, change, adds, c.wiped[change.Target]})
 		c.tally.changed++
 	} else {
 		c.tally.unchanged++
@@ -112,7 +124,7 @@ func (c *chaos) drawChange(members engine.Membership) engine.ConfigChange {
 		}
 		change.Target = c.anyone()
 	}
-	if known := len(c.cluster.IDs()); adds && known < maxNodes && c.random.IntN(3) == 0 {
+	if known := len(c.cluster.IDs()); adds && known < c.maxNodes() && c.random.IntN(3) == 0 {
 		change.Target = engine.NodeID(known + 1)
 	}
 	change.Address = fmt.Sprintf("%v:%d", change.Target, 7000+c.random.IntN(3))
@@ -256,8 +268,11 @@ func (c *chaos) settleChanges() error {
 		return err
 	}
 	for _, transfer := range c.changes.transfers {
-		if _, done := c.cluster.Answer(transfer).(*engine.TransferDone); done {
+		if _, done := c.cluster.Answer(transfer.id).(*engine.TransferDone); done {
 			c.tally.handedOver++
+			if transfer.busy {
+				c.tally.busyHandedOver++
+			}
 		}
 	}
 	c.countCommitted()
@@ -294,13 +309,26 @@ func (c *chaos) countCommitted() {
 			continue
 		}
 		c.tally.committed++
-		if a.readds {
+		configuration, err := engine.DecodeConfiguration(applied[a.position.Index-1].Data)
+		if err != nil {
+			continue
+		}
+		added, _ := configuration.Membership.Lookup(a.change.Target)
+		byFile := a.adds && c.seen.began[engine.Peer{ID: added.ID, Incarnation: added.Incarnation}]
+		switch {
+		case a.adds && a.wiped:
 			c.tally.readded++
+			if byFile {
+				c.tally.readdedByFile++
+			}
+		case byFile:
+			c.tally.joinedByFile++
 		}
 	}
 }
 
-// outsidersKnow reports whether every node that is no member follows, and does not believe itself a voter.
+// outsidersKnow reports whether every node that is no member follows, and does not believe itself a voter. One whose old
+// configuration names no other voter that is a member still asks nobody who could tell it, and disturbs nobody.
 func (c *chaos) outsidersKnow() bool {
 	leader := c.leader()
 	if leader == 0 {
@@ -314,7 +342,11 @@ func (c *chaos) outsidersKnow() bool {
 		}
 		self, named := status.Membership.Lookup(id)
 		votes := named && self.Role == engine.Voter && self.Incarnation == peer.Incarnation
-		if status.Role != engine.Follower || votes && !status.Removed {
+		asksMembers := slices.ContainsFunc(status.Membership.Voters(), func(voter engine.NodeID) bool {
+			_, found := members.Lookup(voter)
+			return found && voter != id
+		})
+		if (asksMembers || !votes) && status.Role != engine.Follower || asksMembers && votes && !status.Removed {
 			return false
 		}
 	}

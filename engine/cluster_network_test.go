@@ -116,10 +116,10 @@ func (c *chaos) mend() error {
 	if err := c.calmUntil("a leader", calmBudget, func() bool { return c.leader() != 0 }); err != nil {
 		return err
 	}
-	var probe engine.Position
+	var p probe
 	err := c.calmUntil("a probe is applied everywhere", probeBudget, func() bool {
-		c.probe(&probe)
-		return c.appliedEverywhere(probe)
+		c.probe(&p)
+		return c.appliedEverywhere(p.at)
 	})
 	if err == nil {
 		err = c.settleChanges()
@@ -212,17 +212,30 @@ func (c *chaos) leader() engine.NodeID {
 	return 0
 }
 
+// probe is a command that shows that the cluster works.
+type probe struct {
+	asked engine.ProposalID // zero: it is answered
+	at    engine.Position   // where it was accepted
+}
+
 // probe proposes one more command whenever the one before is not going to make it.
-func (c *chaos) probe(probe *engine.Position) {
+func (c *chaos) probe(p *probe) {
+	if p.asked != 0 {
+		answer := c.cluster.Answer(p.asked)
+		if answer == nil {
+			return // it waits for others
+		}
+		if accepted, ok := answer.(*engine.ProposalAccepted); ok {
+			p.at = engine.Position{Term: accepted.Term, Index: accepted.First}
+		}
+		p.asked = 0
+	}
 	leader := c.leader()
-	if leader == 0 || probe.Term == c.cluster.Status(leader).Term {
+	if leader == 0 || p.at.Term == c.cluster.Status(leader).Term {
 		return
 	}
 	c.probes++
-	answer, err := c.cluster.Propose(leader, fmt.Appendf(nil, "probe-%d", c.probes))
-	if accepted, ok := answer.(*engine.ProposalAccepted); ok && err == nil {
-		*probe = engine.Position{Term: accepted.Term, Index: accepted.First}
-	}
+	p.asked, _ = c.cluster.Submit(leader, fmt.Appendf(nil, "probe-%d", c.probes))
 }
 
 func (c *chaos) appliedEverywhere(probe engine.Position) bool {

@@ -19,7 +19,7 @@ var (
 	clusterStory = flag.String("cluster.story", "", "the file that gets the whole story of -cluster.seed")
 )
 
-// TestRandomCluster lives through random histories of clusters of 1, 2, 3 and 5 nodes: messages get lost,
+// TestRandomCluster lives through random histories of clusters of 1, 2, 3, 5 and 7 nodes: messages get lost,
 // repeated, reordered and held back for many rounds, links break in one or both directions, disks and state machines answer late or not
 // for a while, clocks drift, nodes are paused, crash with a random part of their writes and come back, some with an empty
 // disk; members come and go, and leadership is handed over; hosts take snapshots when they are hinted or like to, and send
@@ -62,7 +62,12 @@ func TestRandomCluster(t *testing.T) {
 	}
 	if count >= 300 {
 		require.Positive(t, total.readded, "members that lost their disk")
+		require.Positive(t, total.readdedByFile, "and were brought up by a snapshot alone")
+		require.Positive(t, total.joinedByFile)
 		require.Positive(t, total.handedOver)
+		require.Positive(t, total.busyHandedOver, "while a snapshot was being sent")
+		require.Positive(t, total.sevens)
+		require.Positive(t, total.delayed, "proposals that waited for others")
 	}
 }
 

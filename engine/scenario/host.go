@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/yggr-go/yggr/engine"
@@ -88,17 +89,28 @@ func (c *Cluster) meetIfReachable(a, b *node) {
 	}
 }
 
-// Propose gives the node a proposal and returns its answer.
+// Propose gives the node a proposal and returns its answer; nil when it is held to be appended with others.
 func (c *Cluster) Propose(id engine.NodeID, commands ...[]byte) (engine.Action, error) {
+	proposal, err := c.Submit(id, commands...)
+	if errors.Is(err, ErrNotRunning) {
+		return nil, err
+	}
+	return c.Answer(proposal), err
+}
+
+// Submit gives the node a proposal. The answer may come later: see [Cluster.Answer].
+func (c *Cluster) Submit(id engine.NodeID, commands ...[]byte) (engine.ProposalID, error) {
 	n, err := c.running(id)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	c.lastID++
 	if len(commands) == 1 {
-		return c.ask(n, c.lastID, &engine.ClientProposal{Now: c.clock(n), ID: c.lastID, Command: commands[0]})
+		c.handle(n, &engine.ClientProposal{Now: c.clock(n), ID: c.lastID, Command: commands[0]})
+	} else {
+		c.handle(n, &engine.ClientProposalBatch{Now: c.clock(n), ID: c.lastID, Commands: commands})
 	}
-	return c.ask(n, c.lastID, &engine.ClientProposalBatch{Now: c.clock(n), ID: c.lastID, Commands: commands})
+	return c.lastID, c.err
 }
 
 // Change asks the node for a change of the membership and returns its answer.
@@ -123,7 +135,7 @@ func (c *Cluster) Transfer(id, target engine.NodeID) (engine.ProposalID, error) 
 	return c.lastID, c.err
 }
 
-// Answer takes the answer to a transfer, nil if there is none yet.
+// Answer takes the answer to a transfer or a proposal, nil if there is none yet.
 func (c *Cluster) Answer(id engine.ProposalID) engine.Action {
 	answer := c.answers[id]
 	delete(c.answers, id)

@@ -36,6 +36,10 @@ func New() *Cluster {
 	}
 }
 
+// HoldsProposals says that engines hold proposals back for a while, so that they are answered later than in the Step
+// that took them.
+func (c *Cluster) HoldsProposals() { c.outcomes.held = true }
+
 // Started reports that a node begins a life with an engine made from recovered. An incarnation that is not the
 // one last seen under this id has a new disk.
 func (c *Cluster) Started(peer engine.Peer, recovered engine.Recovered) error {
