@@ -119,7 +119,7 @@ func (c *chaos) mend() error {
 	var p probe
 	err := c.calmUntil("a probe is applied everywhere", probeBudget, func() bool {
 		c.probe(&p)
-		return c.appliedEverywhere(p.at)
+		return p.asked == 0 && c.appliedEverywhere(p.at)
 	})
 	if err == nil {
 		err = c.settleChanges()

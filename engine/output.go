@@ -32,23 +32,29 @@ func (s *slab[T]) put(item T) *T {
 	return p
 }
 
-// reset takes back what was handed out, and drops what that pointed to.
-func (s *slab[T]) reset() {
+// reset takes back what was handed out, and drops what that pointed to. It returns how much that was.
+func (s *slab[T]) reset() int {
 	var zero T
 	for _, p := range s.items[:s.used] {
 		*p = zero
 	}
+	used := s.used
 	s.used = 0
+	return used
 }
 
+// reset looks at the frequent kinds first, and at the others only if there was anything else.
 func (o *output) reset() {
+	rest := len(o.actions)
+	if rest == 0 {
+		return
+	}
 	clear(o.actions)
 	o.actions = o.actions[:0]
+	if rest -= o.sends.reset() + o.writes.reset() + o.applies.reset() + o.accepts.reset(); rest == 0 {
+		return
+	}
 	o.states.reset()
-	o.writes.reset()
-	o.sends.reset()
-	o.applies.reset()
-	o.accepts.reset()
 	o.redirects.reset()
 	o.rejections.reset()
 	o.readies.reset()
@@ -59,9 +65,12 @@ func (o *output) add(a Action) { o.actions = append(o.actions, a) }
 
 // saveState asks the host to make term and vote durable if they changed since it was last asked.
 func (e *Engine) saveState() {
-	if e.state == e.saved {
-		return
+	if e.state != e.saved {
+		e.writeState()
 	}
+}
+
+func (e *Engine) writeState() {
 	e.saved = e.state
 	seq := e.disk.writeState(e.now)
 	e.out.add(e.out.states.put(PersistHardState{Seq: seq, State: e.state}))

@@ -137,7 +137,7 @@ func (e *Engine) install(in *incomingSnapshot) {
 // Only followers install, and only what their leader offered.
 func (e *Engine) checkIncoming() {
 	in := &e.incoming
-	if in.transfer == 0 || e.role == Follower && e.state.Term == in.term && e.commit < in.snapshot.Position.Index {
+	if e.role == Follower && e.state.Term == in.term && e.commit < in.snapshot.Position.Index {
 		return
 	}
 	if e.tracing {
