@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -96,6 +97,29 @@ func sweep(t *testing.T, first uint64, count int) tally {
 		total.add(result)
 	}
 	return total
+}
+
+// TestKeptSeeds lives the seeds that ever found something.
+func TestKeptSeeds(t *testing.T) {
+	file, err := os.ReadFile("testdata/seeds.txt")
+	require.NoError(t, err)
+	kept := 0
+	for line := range strings.Lines(string(file)) {
+		number, why, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if number == "" || strings.HasPrefix(number, "#") {
+			continue
+		}
+		seed, err := strconv.ParseUint(number, 10, 64)
+		require.NoError(t, err)
+		kept++
+		t.Run(number, func(t *testing.T) {
+			t.Parallel()
+			if _, err := playChaos(seed, nil); err != nil {
+				t.Fatalf("seed %d (%s): %v\n%s", seed, strings.TrimSpace(why), err, traceOf(seed))
+			}
+		})
+	}
+	require.Positive(t, kept)
 }
 
 // traceOf lives a seed once more and returns the end of its story.
