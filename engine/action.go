@@ -51,7 +51,8 @@ type ProposalAccepted struct {
 	Count int
 }
 
-// Redirect answers a proposal that came to a node which is not the leader. Nothing was appended.
+// Redirect answers a proposal, a change or a transfer that came to a node which is not the leader. Nothing was
+// appended.
 type Redirect struct {
 	ID      ProposalID
 	Leader  NodeID // zero: no leader known
@@ -143,8 +144,8 @@ type Fatal struct {
 
 // PersistSnapshot makes a snapshot the one that the node starts from, and Base the end of the log that it has let go:
 // one atomic switch. The snapshot's file is complete and synced before this is asked. Without Keep the whole log goes,
-// and Base is the snapshot's position; with Keep the entries above Base stay. Once it is durable the host removes
-// other snapshot files, but for those of [Engine.SnapshotsInUse] and those that it is just receiving or restoring.
+// and Base is the snapshot's position; with Keep the entries above Base stay. Once [Persisted] was
+// given for it the host may remove the files that [Engine.SnapshotsInUse] does not name.
 type PersistSnapshot struct {
 	Seq      Seq
 	Snapshot SnapshotMeta

@@ -94,6 +94,9 @@ func (a *alone) step(event Event) []Action {
 		case *PersistLogEntries:
 			require.Equal(a.t, a.writes+1, p.Seq)
 			a.writes = p.Seq
+		case *PersistSnapshot:
+			require.Equal(a.t, a.writes+1, p.Seq)
+			a.writes = p.Seq
 		default:
 		}
 	}
@@ -131,6 +134,27 @@ func copied(action Action) Action {
 		c := *a
 		return &c
 	case *ReadFailed:
+		c := *a
+		return &c
+	case *PersistSnapshot:
+		c := *a
+		return &c
+	case *ApplySnapshot:
+		c := *a
+		return &c
+	case *SnapshotHint:
+		c := *a
+		return &c
+	case *DiscardSnapshot:
+		c := *a
+		return &c
+	case *SendSnapshot:
+		c := *a
+		return &c
+	case *ReceiveSnapshot:
+		c := *a
+		return &c
+	case *AbortSnapshot:
 		c := *a
 		return &c
 	default:

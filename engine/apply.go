@@ -28,7 +28,7 @@ func (e *Engine) handSnapshot() bool {
 		return false
 	}
 	e.handed = e.log.base.Index
-	e.out.add(e.out.applySnapshots.put(ApplySnapshot{Snapshot: e.snapshot}))
+	e.out.add(&ApplySnapshot{Snapshot: e.snapshot})
 	return true
 }
 

@@ -4,7 +4,8 @@ package engine
 // and sent together. It is off by default: a host that hands over whatever has queued while the disk was busy gets
 // batches without any delay.
 //
-// Invariant: only a leader holds proposals. Those that are held when leadership ends are redirected; they are in no
+// Invariant: only a leader holds proposals, and none while it transfers leadership: those that are held when a transfer
+// begins are appended at once. Those that are held when leadership ends, or the node stops, are redirected; they are in no
 // log, so they are certainly not applied.
 type batching struct {
 	held    []heldProposal
@@ -69,6 +70,19 @@ func (e *Engine) redirectBatch() {
 func (e *Engine) forgetBatch() {
 	clear(e.batch.held)
 	e.batch = batching{held: e.batch.held[:0]}
+}
+
+// checkBatch holds the invariants of batching.
+func (e *Engine) checkBatch() {
+	b := &e.batch
+	e.must(len(b.held) == 0 || e.role == Leader, "only a leader holds proposals")
+	e.must(len(b.held) == 0 || e.transfer.target == 0, "no proposal waits for the end of a transfer")
+	e.must(len(b.held) == 0 || b.age < e.cfg.MaxBatchDelayTicks, "no proposal is held beyond the delay")
+	entries, bytes := 0, 0
+	for _, p := range b.held {
+		entries, bytes = entries+len(p.commands), bytes+commandBytes(p.commands)
+	}
+	e.must(entries == b.entries && bytes == b.bytes, "what is held is counted")
 }
 
 // commandBytes returns what the commands count for as entries.

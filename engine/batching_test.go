@@ -62,6 +62,52 @@ func TestHeldProposalsAreRedirectedWhenLeadershipEnds(t *testing.T) {
 	}
 }
 
+// What is held came before the transfer: it is appended, and the target gets it before it is asked to campaign.
+func TestHeldProposalsAreAppendedBeforeATransfer(t *testing.T) {
+	a := leadingWithDelay(t, 5, 64)
+	a.sync()
+	last := a.log.lastIndex()
+	a.accept(2, last)
+	proposeAs(a, 1, "a")
+	actions := a.transferTo(2)
+	require.Equal(t, []*ProposalAccepted{{ID: 1, First: last + 1, Term: 2, Count: 1}}, pick[*ProposalAccepted](actions))
+	require.Len(t, one[*AppendEntries](t, actions, 2).Entries, 1)
+	require.Empty(t, sent[*TimeoutNow](actions, 0))
+	require.Equal(t, []Action{&ProposalRejected{ID: 2, Reason: RejectBusy}}, proposeAs(a, 2, "b"))
+	require.Len(t, sent[*TimeoutNow](a.accept(2, last+1), 2), 1)
+}
+
+// A transfer that is refused leaves what is held alone.
+func TestHeldProposalsOutlastARefusedTransfer(t *testing.T) {
+	a := leadingWithDelay(t, 5, 64)
+	proposeAs(a, 1, "a")
+	require.Equal(t, []Action{failed(TransferInvalidTarget)}, a.transferTo(9))
+	require.Len(t, a.batch.held, 1)
+}
+
+// A leader that leaves takes proposals until its removal is committed; what is held then is in no log.
+func TestHeldProposalsAreRedirectedWhenTheLeaderLeaves(t *testing.T) {
+	a := leadingWithDelay(t, 5, 64)
+	a.sync()
+	a.accept(2, a.log.lastIndex())
+	a.change(ConfigChange{Kind: ChangeRemove, Target: 1})
+	last := a.log.lastIndex()
+	require.Empty(t, proposeAs(a, 1, "a"))
+	a.accept(2, last)
+	require.Equal(t, Leader, a.Role(), "it counts itself nowhere")
+	require.Equal(t, []*Redirect{{ID: 1}}, pick[*Redirect](a.accept(3, last)))
+	require.Equal(t, Follower, a.Role())
+	require.Equal(t, last, a.log.lastIndex())
+}
+
+func TestHeldProposalsAreAnsweredByALeaderThatStops(t *testing.T) {
+	a := leadingWithDelay(t, 5, 64)
+	proposeAs(a, 1, "a")
+	actions := a.receive(2, &Heartbeat{Term: 2, Number: 1})
+	require.Len(t, pick[*Fatal](actions), 1)
+	require.Equal(t, []*Redirect{{ID: 1}}, pick[*Redirect](actions), "to nobody: this node knows no other leader")
+}
+
 func TestHeldProposalsCountAsUnapplied(t *testing.T) {
 	a := leading(t, func(cfg *Config) { cfg.MaxBatchDelayTicks, cfg.MaxBatchEntries, cfg.MaxUnappliedBytes = 9, 1000, 400 })
 	for range 20 {

@@ -36,7 +36,7 @@ func newLeaseRace(seed uint64, tell func(string)) (*leaseRace, error) {
 	r := &leaseRace{random: rand.New(rand.NewPCG(seed, 1)), clocks: map[engine.NodeID]*nodeClock{}, terms: map[engine.Term]bool{}}
 	r.timeout, r.punctual = 4+r.random.IntN(16), []float64{0.15, 0.5, 1}[r.random.IntN(3)]
 	r.cluster = scenario.New(scenario.Options{
-		Seed: seed, Tell: tell, Observer: readCounter{Cluster: check.New(), tally: &r.tally},
+		Seed: seed, Tell: tell, Observer: newWitness(check.New(), &r.tally),
 		Configure: func(cfg *engine.Config) {
 			cfg.HeartbeatIntervalTicks, cfg.ElectionTimeoutMinTicks, cfg.ElectionTimeoutMaxTicks = 1, r.timeout, r.timeout+3
 			cfg.LeaseDurationTicks = r.timeout - 2

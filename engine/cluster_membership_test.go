@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/engine/scenario"
 )
 
 // changes is what an operator does to a cluster meanwhile: nodes come and go, come back with empty disks and are added
@@ -13,24 +14,31 @@ import (
 type changes struct {
 	on        bool
 	founders  int // how many founders came back as founders
-	transfers []engine.ProposalID
+	transfers []askedTransfer
 	accepted  []acceptedChange
 }
 
 type acceptedChange struct {
 	position engine.Position
 	change   engine.ConfigChange
-	readds   bool
+	adds     bool
+	wiped    bool // the target, before
 }
 
-const maxNodes = 8
+type askedTransfer struct {
+	id   engine.ProposalID
+	busy bool // the leader was sending a snapshot
+}
+
+// maxNodes is how many nodes there may ever be.
+func (c *chaos) maxNodes() int { return max(8, c.size+2) }
 
 // operate does what an operator does in this round.
 func (c *chaos) operate() error {
 	if !c.changes.on {
 		return nil
 	}
-	if c.happens(c.faults.transfer) {
+	if c.happens(c.faults.transfer) || len(c.cluster.Transfers()) > 0 && c.happens(c.faults.transfer) {
 		c.transfer()
 	}
 	if c.happens(c.faults.change) {
@@ -49,9 +57,13 @@ func (c *chaos) transfer() {
 	if c.random.IntN(3) == 0 {
 		target = 0
 	}
+	busy := slices.ContainsFunc(c.cluster.Transfers(), func(t scenario.Transfer) bool { return t.From == id })
 	if transfer, err := c.cluster.Transfer(id, target); err == nil {
 		c.tally.transfers++
-		c.changes.transfers = append(c.changes.transfers, transfer)
+		if busy {
+			c.tally.busyTransfers++
+		}
+		c.changes.transfers = append(c.changes.transfers, askedTransfer{transfer, busy})
 	}
 }
 
@@ -86,7 +98,7 @@ func (c *chaos) ask(leader engine.NodeID, change engine.ConfigChange) error {
 	answer, err := c.cluster.Change(leader, change)
 	if accepted, ok := answer.(*engine.ConfigChangeAccepted); ok {
 		adds := change.Kind == engine.ChangeAddVoter || change.Kind == engine.ChangeAddLearner
-		c.changes.accepted = append(c.changes.accepted, acceptedChange{accepted.Position, change, adds && c.wiped[change.Target]})
+		c.changes.accepted = append(c.changes.accepted, acceptedChange{accepted.Position, change, adds, c.wiped[change.Target]})
 		c.tally.changed++
 	} else {
 		c.tally.unchanged++
@@ -112,7 +124,7 @@ func (c *chaos) drawChange(members engine.Membership) engine.ConfigChange {
 		}
 		change.Target = c.anyone()
 	}
-	if known := len(c.cluster.IDs()); adds && known < maxNodes && c.random.IntN(3) == 0 {
+	if known := len(c.cluster.IDs()); adds && known < c.maxNodes() && c.random.IntN(3) == 0 {
 		change.Target = engine.NodeID(known + 1)
 	}
 	change.Address = fmt.Sprintf("%v:%d", change.Target, 7000+c.random.IntN(3))
@@ -187,32 +199,49 @@ func (c *chaos) viable(without engine.NodeID, more engine.Membership) bool {
 
 // possible returns the newest configuration that anybody knows to be committed and all that stand behind it.
 func (c *chaos) possible() []engine.Membership {
-	var committed engine.Index
+	var known []knownConfiguration
 	for _, id := range c.cluster.IDs() {
-		for _, entry := range c.cluster.Applied(id) {
-			if entry.Kind == engine.EntryConfiguration {
-				committed = max(committed, entry.Index)
-			}
-		}
-		commit := c.cluster.Status(id).Commit
-		for _, entry := range c.cluster.Log(id) {
-			if entry.Kind == engine.EntryConfiguration && entry.Index <= commit {
-				committed = max(committed, entry.Index)
-			}
+		known = append(known, c.configurations(id)...)
+	}
+	var committed engine.Index
+	for _, k := range known {
+		if k.committed {
+			committed = max(committed, k.index)
 		}
 	}
 	var memberships []engine.Membership
-	for _, id := range c.cluster.IDs() {
-		for _, entry := range c.cluster.Log(id) {
-			if entry.Kind != engine.EntryConfiguration || entry.Index < committed {
-				continue
-			}
-			if configuration, err := engine.DecodeConfiguration(entry.Data); err == nil {
-				memberships = append(memberships, configuration.Membership)
-			}
+	for _, k := range known {
+		if k.index >= committed {
+			memberships = append(memberships, k.membership)
 		}
 	}
 	return memberships
+}
+
+// knownConfiguration is a configuration that a node has in its log, in the label of its snapshot or in its machine.
+type knownConfiguration struct {
+	index      engine.Index
+	membership engine.Membership
+	committed  bool // as far as the node knows
+}
+
+func (c *chaos) configurations(id engine.NodeID) (known []knownConfiguration) {
+	if label := c.cluster.Snapshot(id); label.ID != 0 {
+		known = append(known, knownConfiguration{label.ConfigurationIndex, label.Membership, true})
+	}
+	commit := c.cluster.Status(id).Commit
+	if applied := c.cluster.Applied(id); len(applied) > 0 {
+		commit = max(commit, applied[len(applied)-1].Index)
+	}
+	for _, entry := range c.cluster.Log(id) {
+		if entry.Kind != engine.EntryConfiguration {
+			continue
+		}
+		if configuration, err := engine.DecodeConfiguration(entry.Data); err == nil {
+			known = append(known, knownConfiguration{entry.Index, configuration.Membership, entry.Index <= commit})
+		}
+	}
+	return known
 }
 
 // members returns the members of the leader's configuration that run with the disk that they were added with.
@@ -239,24 +268,67 @@ func (c *chaos) settleChanges() error {
 		return err
 	}
 	for _, transfer := range c.changes.transfers {
-		if _, done := c.cluster.Answer(transfer).(*engine.TransferDone); done {
+		if _, done := c.cluster.Answer(transfer.id).(*engine.TransferDone); done {
 			c.tally.handedOver++
+			if transfer.busy {
+				c.tally.busyHandedOver++
+			}
 		}
 	}
+	c.countCommitted()
+	return c.handOverCalmly()
+}
+
+// handOverCalmly demands that leadership moves when it is asked to and nothing is wrong.
+func (c *chaos) handOverCalmly() error {
+	intact := c.members()
+	voters := c.cluster.Status(c.leader()).Membership.Voters()
+	voters = slices.DeleteFunc(voters, func(id engine.NodeID) bool { return !slices.Contains(intact, id) })
+	if len(voters) < 2 {
+		return nil
+	}
+	transfer, err := c.cluster.Transfer(c.leader(), 0)
+	if err != nil {
+		return err
+	}
+	var answer engine.Action
+	err = c.calmUntil("a transfer is answered", calmBudget, func() bool {
+		answer = c.cluster.Answer(transfer)
+		return answer != nil
+	})
+	if _, done := answer.(*engine.TransferDone); !done && err == nil {
+		return fmt.Errorf("liveness: nothing is wrong, and leadership is not transferred: %+v", answer)
+	}
+	return err
+}
+
+func (c *chaos) countCommitted() {
 	applied := c.cluster.Applied(c.leader())
 	for _, a := range c.changes.accepted {
 		if int(a.position.Index) > len(applied) || applied[a.position.Index-1].Term != a.position.Term {
 			continue
 		}
 		c.tally.committed++
-		if a.readds {
+		configuration, err := engine.DecodeConfiguration(applied[a.position.Index-1].Data)
+		if err != nil {
+			continue
+		}
+		added, _ := configuration.Membership.Lookup(a.change.Target)
+		byFile := a.adds && c.seen.began[engine.Peer{ID: added.ID, Incarnation: added.Incarnation}]
+		switch {
+		case a.adds && a.wiped:
 			c.tally.readded++
+			if byFile {
+				c.tally.readdedByFile++
+			}
+		case byFile:
+			c.tally.joinedByFile++
 		}
 	}
-	return nil
 }
 
-// outsidersKnow reports whether every node that is no member follows, and does not believe itself a voter.
+// outsidersKnow reports whether every node that is no member follows, and does not believe itself a voter. One whose old
+// configuration names no other voter that is a member still asks nobody who could tell it, and disturbs nobody.
 func (c *chaos) outsidersKnow() bool {
 	leader := c.leader()
 	if leader == 0 {
@@ -270,7 +342,11 @@ func (c *chaos) outsidersKnow() bool {
 		}
 		self, named := status.Membership.Lookup(id)
 		votes := named && self.Role == engine.Voter && self.Incarnation == peer.Incarnation
-		if status.Role != engine.Follower || votes && !status.Removed {
+		asksMembers := slices.ContainsFunc(status.Membership.Voters(), func(voter engine.NodeID) bool {
+			_, found := members.Lookup(voter)
+			return found && voter != id
+		})
+		if (asksMembers || !votes) && status.Role != engine.Follower || asksMembers && votes && !status.Removed {
 			return false
 		}
 	}

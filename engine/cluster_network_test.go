@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/yggr-go/yggr/engine"
 )
@@ -104,6 +105,7 @@ func (c *chaos) mend() error {
 		}
 		c.cluster.ResumeDisk(id)
 		c.cluster.ResumeApply(id)
+		c.cluster.FillDisk(id, false)
 	}
 	for _, h := range c.held {
 		h.release()
@@ -114,10 +116,10 @@ func (c *chaos) mend() error {
 	if err := c.calmUntil("a leader", calmBudget, func() bool { return c.leader() != 0 }); err != nil {
 		return err
 	}
-	var probe engine.Position
+	var p probe
 	err := c.calmUntil("a probe is applied everywhere", probeBudget, func() bool {
-		c.probe(&probe)
-		return c.appliedEverywhere(probe)
+		c.probe(&p)
+		return p.asked == 0 && c.appliedEverywhere(p.at)
 	})
 	if err == nil {
 		err = c.settleChanges()
@@ -140,6 +142,9 @@ func (c *chaos) calmUntil(what string, budget int, reached func() bool) error {
 				return fmt.Errorf("%w; %w", err, c.verdict())
 			}
 		}
+		for _, t := range c.cluster.Transfers() {
+			c.cluster.MoveChunk(t, t.Left)
+		}
 		for range 20 * len(c.cluster.IDs()) * (1 + c.cluster.InFlight()) {
 			if c.cluster.InFlight() == 0 {
 				break
@@ -150,7 +155,18 @@ func (c *chaos) calmUntil(what string, budget int, reached func() bool) error {
 			return err
 		}
 	}
-	return fmt.Errorf("liveness: not within %d ticks without a fault: %s", budget, what)
+	return fmt.Errorf("liveness: not within %d ticks without a fault: %s\n%s", budget, what, c.describe())
+}
+
+// describe says what every node believes.
+func (c *chaos) describe() string {
+	var b strings.Builder
+	for _, id := range c.cluster.IDs() {
+		s := c.cluster.Status(id)
+		fmt.Fprintf(&b, "%v: %v of %v in term %d, log %v..%v, commit %d, removed %t, members %v\n",
+			c.cluster.Peer(id), s.Role, s.Leader, s.Term, s.Base, s.Last, s.Commit, s.Removed, s.Membership)
+	}
+	return b.String()
 }
 
 // lasted returns a condition that holds after so many rounds.
@@ -196,17 +212,30 @@ func (c *chaos) leader() engine.NodeID {
 	return 0
 }
 
+// probe is a command that shows that the cluster works.
+type probe struct {
+	asked engine.ProposalID // zero: it is answered
+	at    engine.Position   // where it was accepted
+}
+
 // probe proposes one more command whenever the one before is not going to make it.
-func (c *chaos) probe(probe *engine.Position) {
+func (c *chaos) probe(p *probe) {
+	if p.asked != 0 {
+		answer := c.cluster.Answer(p.asked)
+		if answer == nil {
+			return // it waits for others
+		}
+		if accepted, ok := answer.(*engine.ProposalAccepted); ok {
+			p.at = engine.Position{Term: accepted.Term, Index: accepted.First}
+		}
+		p.asked = 0
+	}
 	leader := c.leader()
-	if leader == 0 || probe.Term == c.cluster.Status(leader).Term {
+	if leader == 0 || p.at.Term == c.cluster.Status(leader).Term {
 		return
 	}
 	c.probes++
-	answer, err := c.cluster.Propose(leader, fmt.Appendf(nil, "probe-%d", c.probes))
-	if accepted, ok := answer.(*engine.ProposalAccepted); ok && err == nil {
-		*probe = engine.Position{Term: accepted.Term, Index: accepted.First}
-	}
+	p.asked, _ = c.cluster.Submit(leader, fmt.Appendf(nil, "probe-%d", c.probes))
 }
 
 func (c *chaos) appliedEverywhere(probe engine.Position) bool {

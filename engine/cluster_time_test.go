@@ -1,9 +1,6 @@
 package engine_test
 
-import (
-	"github.com/yggr-go/yggr/engine"
-	"github.com/yggr-go/yggr/sim/check"
-)
+import "github.com/yggr-go/yggr/engine"
 
 // nodeClock is how time passes at one node of a chaos. Its clock drifts as much as leases allow, its ticks come by that
 // clock, and while it is paused nothing reaches it: afterwards its clock has jumped and the ticks that it missed are one.
@@ -59,28 +56,4 @@ func (c *chaos) readSome() {
 			c.tally.reads++
 		}
 	}
-}
-
-// readCounter counts the answers to reads on their way to the checkers.
-type readCounter struct {
-	*check.Cluster
-	tally *tally
-}
-
-// Stepped implements scenario.Observer.
-func (r readCounter) Stepped(id engine.NodeID, event engine.Event, actions []engine.Action, status engine.Status) error {
-	_, asked := event.(*engine.ProposeRead)
-	for _, action := range actions {
-		switch action.(type) {
-		case *engine.ReadReady:
-			r.tally.served++
-			if asked && len(status.Membership.Voters()) > 1 {
-				r.tally.servedByLease++
-			}
-		case *engine.ReadFailed:
-			r.tally.failed++
-		default:
-		}
-	}
-	return r.Cluster.Stepped(id, event, actions, status)
 }

@@ -68,9 +68,6 @@ func (e *Engine) knownCommit(p *progress) Index { return min(e.commit, p.match) 
 // announceCommit tells a new commit index to every member that no append of this Step told it to: they should
 // not have to wait for the next heartbeat round to apply it.
 func (e *Engine) announceCommit() {
-	if !e.commitMoved {
-		return
-	}
 	e.commitMoved = false
 	if e.role != Leader {
 		return

@@ -45,7 +45,7 @@ type Config struct {
 	MaxLogEntries       int // and each time it has more entries, applied or not; 0: never
 	TrailingLogEntries  int // entries that stay in the log below a snapshot of this node, for followers slightly behind
 	TrailingLogBytes    int // bytes of them at most
-	MaxPinnedBytes      int // bytes of log that are kept for a follower that a snapshot brings up; see [SendSnapshot]
+	MaxPinnedBytes      int // bytes of log above a snapshot that is on its way to a follower, or was; beyond it the transfer is given up
 
 	Random Random
 	Tracer Tracer // nil: silent, and free

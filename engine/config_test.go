@@ -16,6 +16,14 @@ func TestConfigNamesEveryProblem(t *testing.T) {
 	} {
 		require.ErrorContains(t, err, field)
 	}
+	err = Config{
+		SnapshotHintEntries: -1, SnapshotHintBytes: -1, MaxLogEntries: -1, TrailingLogEntries: -1, TrailingLogBytes: -1, MaxPinnedBytes: -1,
+	}.Validate()
+	for _, field := range []string{
+		"SnapshotHintEntries", "SnapshotHintBytes", "MaxLogEntries", "TrailingLogEntries", "TrailingLogBytes", "MaxPinnedBytes",
+	} {
+		require.ErrorContains(t, err, field+" -1 is negative")
+	}
 }
 
 func TestDefaultConfigNeedsOnlyIncarnationAndRandom(t *testing.T) {

@@ -15,7 +15,7 @@
 //	│  term, vote, log · role · commit     │          │          │
 //	└──────┬─────────────┬───────────┬─────┼──────────┼──────────┘
 //	       ▼             ▼           ▼     │          │
-//	     Send        Persist…  Apply ReadReady        │
+//	     Send        Persist…  Apply… ReadReady       │
 //	       │             │           └──── │ ──▶ state machine
 //	    transport       disk ──────────────┘
 //
@@ -38,12 +38,16 @@
 //     durable; other sends may leave at once. When a write fails nothing more leaves, and the node stops.
 //  2. [Persisted] is given for a Persist action when the sync that covers it returned, and in order.
 //  3. [PersistLogEntries] replaces the durable log from its first index on.
-//  4. [Apply] reaches the state machine in order; [Applied] tells how far it is. A read that is ready reaches it behind
-//     the Apply actions before it.
+//  4. [Apply] and [ApplySnapshot] reach the state machine in one order; [Applied] tells how far it is. A read that is
+//     ready reaches it behind those before it.
 //  5. Entries, commands and messages are never written to, by anybody, once they were handed over.
 //  6. Messages come from where [Incoming] says: the transport has proved id and incarnation. They may be lost,
 //     repeated, delayed and reordered.
-//  7. [Recovered] is durable, and is all that was ever confirmed.
+//  7. [Recovered] is durable, and is all that was ever confirmed. The state machine was restored from its snapshot.
+//  8. A snapshot is complete, verified and synced before the engine hears of it, and its file stays as long as
+//     [Engine.SnapshotsInUse] names it. Its label says what the state machine had been given at that point.
+//  9. [SendSnapshot] and [ReceiveSnapshot] each come to an end: with their result, also when nothing has moved for too
+//     long, unless [AbortSnapshot] came before.
 //
 // The actions of a Step, and the slice of them, are valid until the next Step. What they point to is immutable
 // and may be kept for ever.
@@ -52,9 +56,9 @@
 //
 // A message waits for the disk exactly if it is a promise that a crash could take back:
 //
-//	waits    RequestVote, a granted vote, an accepted append
+//	waits    RequestVote, a granted vote, an accepted append, a held snapshot
 //	at once  appends, heartbeats and their answers, refusals, rejections, pre-votes and their answers, requests to
-//	         campaign, notices of removal
+//	         campaign, notices of removal, offers
 //
 // A leader's own messages need not wait because it only leads once its term and its vote are durable; it writes
 // its entries while they travel, and counts itself only up to what its own disk confirmed (§10.2.1).
@@ -74,6 +78,8 @@
 //	founders.go   how the incarnations of members that nobody had met get into the log
 //	removed.go    how a removed node learns of it (§4.2.3)
 //	transfer.go   how leadership is handed over (§3.10)
+//	snapshot.go   labels, compaction (§5.1); hint.go asks for snapshots
+//	transfer_snapshot.go a leader's side of a transfer; recv_snapshot_offer.go the follower's
 //	durable.go    which part of the log is durable while writes are under way
 //	output.go     actions and their order
 //	invariants.go what is true after every Step

@@ -48,6 +48,19 @@ func TestDurableIndex(t *testing.T) {
 		d.confirm(3)
 		require.Equal(t, Index(7), d.durable)
 	})
+	t.Run("an installed snapshot keeps what was committed and nothing behind it", func(t *testing.T) {
+		d := durability{durable: 5}
+		d.writeEntries(6, 9, 0)
+		d.writeSnapshot(4, 20, 0)
+		require.Equal(t, Index(4), d.durable)
+		d.confirm(1)
+		require.Equal(t, Index(4), d.durable, "what the snapshot replaces is not durable, even when it is written")
+		d.writeEntries(21, 22, 0)
+		d.confirm(2)
+		require.Equal(t, Index(20), d.durable)
+		d.confirm(3)
+		require.Equal(t, Index(22), d.durable)
+	})
 	t.Run("hard state makes no entry durable", func(t *testing.T) {
 		d := durability{durable: 2}
 		d.writeEntries(3, 4, 0)
@@ -63,21 +76,27 @@ func TestDurableIndex(t *testing.T) {
 // TestDurableIndexByDefinition compares the running computation with the definition: the last index after the
 // newest confirmed write, cut to below the first index of every unconfirmed one.
 func TestDurableIndexByDefinition(t *testing.T) {
-	type write struct{ first, last Index } // first zero: hard state
+	type write struct{ first, last Index } // first zero: hard state; an installation begins behind what is committed
 	rapid.Check(t, func(t *rapid.T) {
 		var d durability
 		var writes []write
-		end, confirmed := Index(0), 0
+		end, committed, confirmed := Index(0), Index(0), 0
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			switch rapid.IntRange(0, 3).Draw(t, "op") {
+			switch rapid.IntRange(0, 4).Draw(t, "op") {
 			case 0:
 				d.writeState(0)
 				writes = append(writes, write{last: end})
 			case 1:
 				confirmed = rapid.IntRange(confirmed, len(writes)).Draw(t, "confirmed")
 				d.confirm(Seq(confirmed))
+			case 2:
+				committed = max(committed, Index(rapid.Uint64Range(0, uint64(d.durable)).Draw(t, "committed")))
+				end = committed + Index(rapid.Uint64Range(1, 9).Draw(t, "beyond"))
+				d.writeSnapshot(committed, end, 0)
+				writes = append(writes, write{first: committed + 1, last: end})
+				committed = end
 			default:
-				first := rapid.Uint64Range(1, uint64(end)+1).Draw(t, "first")
+				first := rapid.Uint64Range(uint64(committed)+1, uint64(end)+1).Draw(t, "first")
 				end = Index(first) + Index(rapid.Uint64Range(0, 4).Draw(t, "more"))
 				d.writeEntries(Index(first), end, 0)
 				writes = append(writes, write{first: Index(first), last: end})

@@ -51,6 +51,7 @@ type Engine struct {
 
 	// Of snapshots.
 	snapshot      SnapshotMeta // the newest of this node, as far as its switch was asked for; see log.base
+	switches      []switched   // those under way, and the durable one before them
 	sinceSnapshot int          // bytes of log that were applied since
 	hints         hints
 	incoming      incomingSnapshot // of a follower; its transfer is zero when there is none
@@ -97,7 +98,9 @@ func (e *Engine) Step(event Event) []Action {
 		return nil
 	}
 	e.now = max(e.now, event.now())
-	e.shared = sharedAppend{}
+	if e.shared.message != nil {
+		e.shared = sharedAppend{}
+	}
 	switch ev := event.(type) {
 	case *Tick:
 		e.tick()
@@ -133,14 +136,25 @@ func (e *Engine) Step(event Event) []Action {
 	return e.out.actions
 }
 
-// finish says what the event made due and nobody has said yet.
+// finish says what the event made due and nobody has said yet. Most events make little due, so each part is asked for
+// only if it may have something to say.
 func (e *Engine) finish() {
-	e.announceCommit()
-	e.checkIncoming()
+	if e.commitMoved {
+		e.announceCommit()
+	}
+	if e.incoming.transfer != 0 {
+		e.checkIncoming()
+	}
 	e.saveState()
-	e.handToApply()
-	e.hintSnapshot()
-	e.serveReads()
+	if e.handed < e.commit {
+		e.handToApply()
+	}
+	if e.hintDue() {
+		e.hintSnapshot()
+	}
+	if e.reads.confirmed > 0 {
+		e.serveReads()
+	}
 }
 
 // persisted takes in that the host's writes up to seq are durable.

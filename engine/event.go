@@ -71,9 +71,10 @@ type Applied struct {
 	Index Index
 }
 
-// PeerSeen says that a transport handshake with From succeeded. A leader binds the incarnation of a founder
-// when it meets it. MinElectionTimeout is how long the peer gives nobody its vote after it heard its leader, by its
-// own clock; zero when it did not say, and then no leader has a lease while the peer is a voter.
+// PeerSeen says that a transport handshake with From succeeded, whether From is a member or not. A leader binds the
+// incarnation of a member that is not bound when it meets it, and a node that is added later is added in the incarnation
+// that the leader has met. MinElectionTimeout is how long the peer gives nobody its vote after it heard its leader, by
+// its own clock; zero when it did not say, and then no leader has a lease while the peer is a voter.
 type PeerSeen struct {
 	Now                Instant
 	From               Peer
@@ -82,7 +83,7 @@ type PeerSeen struct {
 
 // SnapshotTaken says that the host has a snapshot of its own state machine: complete, verified and synced, the
 // directory included. It is answered by [PersistSnapshot], or by [DiscardSnapshot] when the node has a newer one by
-// now. The label comes from the apply stream at the point of capture. One that contradicts the log stops the node
+// now, or when it holds nothing but the founders' entry. The label comes from the apply stream at the point of capture. One that contradicts the log stops the node
 // with [ErrSnapshotLabel]. A snapshot that failed needs no event: [SnapshotHint] tells when it is asked for again.
 type SnapshotTaken struct {
 	Now      Instant

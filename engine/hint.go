@@ -48,17 +48,21 @@ func (e *Engine) resetHints() {
 	}
 }
 
-// hintSnapshot asks for a snapshot when a level is reached and there is something to take one of. The trailing log
-// does not count: no snapshot would make it shorter.
-func (e *Engine) hintSnapshot() {
+// hintDue reports whether a level is reached and there is something to take a snapshot of. The trailing log does not
+// count: no snapshot would make it shorter.
+func (e *Engine) hintDue() bool {
 	snapshot := e.snapshot.Position.Index
-	if e.applied <= snapshot || e.fatal {
+	return e.applied > snapshot && (int(e.applied-snapshot) >= e.hints.applied ||
+		int(e.log.lastIndex()-snapshot) >= e.hints.entries || e.sinceSnapshot+e.unapplied >= e.hints.bytes)
+}
+
+// hintSnapshot asks for a snapshot.
+func (e *Engine) hintSnapshot() {
+	if e.fatal {
 		return
 	}
+	snapshot := e.snapshot.Position.Index
 	applied, entries, bytes := int(e.applied-snapshot), int(e.log.lastIndex()-snapshot), e.sinceSnapshot+e.unapplied
-	if applied < e.hints.applied && entries < e.hints.entries && bytes < e.hints.bytes {
-		return
-	}
 	var reason HintReason
 	for _, level := range []struct {
 		reason       HintReason
@@ -80,5 +84,5 @@ func (e *Engine) hintSnapshot() {
 	if e.tracing {
 		e.tracef("%v asks for a snapshot at %d: %v", e.cfg.ID, e.applied, reason)
 	}
-	e.out.add(e.out.hints.put(SnapshotHint{Reason: reason, Applied: e.applied}))
+	e.out.add(&SnapshotHint{Reason: reason, Applied: e.applied})
 }

@@ -13,6 +13,7 @@ func (e *Engine) CheckInvariants() {
 	e.checkRole()
 	e.checkFollowers()
 	e.checkReads()
+	e.checkBatch()
 }
 
 // must panics with the state unless the invariant holds.
@@ -56,6 +57,8 @@ func (e *Engine) checkIndexes() {
 	e.must(e.handed <= e.disk.durable, "nothing is handed out before it is durable")
 	e.must(e.commit <= e.log.lastIndex(), "nothing is committed beyond the log")
 	e.must(e.disk.durable <= e.log.lastIndex(), "nothing is durable beyond the log")
+	applying := e.log.slice(max(e.applied, e.log.base.Index)+1, max(e.handed, e.log.base.Index))
+	e.must(sizeOf(applying) == e.applying, "applying is the size of what is handed out and not applied")
 	last := e.disk.durable
 	for i := range e.disk.pending.len() {
 		e.must(e.disk.pending.at(i).last >= last, "later writes make more durable")

@@ -16,7 +16,7 @@ func TestInvariantsNotice(t *testing.T) {
 		"configurations are of the log":                    func(a *alone) { a.log.configurations[1].index = 9 },
 		"configurations ascend":                            func(a *alone) { a.log.configurations[0].index = 2 },
 		"configurations are of configuration entries":      func(a *alone) { a.log.configurations[1].index = 3 },
-		"nothing is applied before it is handed out":       func(a *alone) { a.handed = 1; a.applied = 3; a.unapplied = 2 * (EntryOverhead + 1) },
+		"nothing is applied before it is handed out":       func(a *alone) { a.appliedUpTo(3); a.handed = 1 },
 		"nothing is handed out before it is committed":     func(a *alone) { a.handed = 4 },
 		"nothing is handed out before it is durable":       func(a *alone) { a.disk.durable = 2 },
 		"nothing is committed beyond the log":              func(a *alone) { a.commit = 9 },
@@ -40,7 +40,26 @@ func TestInvariantsNotice(t *testing.T) {
 		"inflight bytes are the sum of what is in flight":  func(a *alone) { a.followers[0].inflightBytes++ },
 		"next follows what is in flight":                   func(a *alone) { a.followers[0].next-- },
 		"only replication has a window":                    func(a *alone) { a.followers[0].state = probing },
-		"the window holds":                                 func(a *alone) { a.cfg.MaxInflightAppends = 0 },
+		"what comes next is in the log": func(a *alone) {
+			a.appliedUpTo(1)
+			a.log.compact(1)
+			a.snapshot, a.sinceSnapshot = SnapshotMeta{ID: 7, Position: a.log.base}, 0
+			p := a.followers[0]
+			p.match, p.next, p.state = 0, 1, probing
+			p.forgetInflight()
+		},
+		"only who needs a snapshot is promised one": func(a *alone) { a.followers[0].transfer = &transfer{} },
+		"the log goes on where the snapshot ends, or before": func(a *alone) {
+			a.appliedUpTo(3)
+			a.log.compact(3)
+		},
+		"the snapshot is of this log":                                  func(a *alone) { a.snapshot.Position = Position{Term: 9, Index: 2} },
+		"a snapshot is of committed entries":                           func(a *alone) { a.snapshot.Position = Position{Term: 2, Index: 4} },
+		"a snapshot of our own is of applied entries":                  func(a *alone) { a.snapshot.Position = Position{Term: 2, Index: 3} },
+		"bytes since the snapshot are those of what was applied since": func(a *alone) { a.sinceSnapshot++ },
+		"applying is the size of what is handed out and not applied":   func(a *alone) { a.applying++ },
+		"only followers receive, from their leader, what is news":      func(a *alone) { a.incoming.transfer = 1 },
+		"the window holds": func(a *alone) { a.cfg.MaxInflightAppends = 0 },
 	}
 	for invariant, damage := range cases {
 		t.Run(invariant, func(t *testing.T) {

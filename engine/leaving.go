@@ -43,6 +43,7 @@ func (e *Engine) dismissLeaving() {
 		}
 		p.left = p.leaving
 	}
+	e.endTransfers(e.followers, func(p *progress) bool { return !p.left })
 	e.followers = slices.DeleteFunc(e.followers, func(p *progress) bool { return p.left })
 }
 

@@ -1,7 +1,7 @@
 package engine
 
 // output collects the actions of one Step. Actions live in slabs that the next Step uses again, so that after a
-// while a Step allocates nothing but the messages it sends.
+// while a Step allocates nothing but the messages it sends. Rare ones have no slab: each would cost every Step a reset.
 type output struct {
 	actions    []Action
 	states     slab[PersistHardState]
@@ -13,14 +13,6 @@ type output struct {
 	rejections slab[ProposalRejected]
 	readies    slab[ReadReady]
 	failures   slab[ReadFailed]
-
-	snapshots      slab[PersistSnapshot]
-	applySnapshots slab[ApplySnapshot]
-	hints          slab[SnapshotHint]
-	discards       slab[DiscardSnapshot]
-	sendSnapshots  slab[SendSnapshot]
-	receives       slab[ReceiveSnapshot]
-	aborts         slab[AbortSnapshot]
 }
 
 // slab hands out values of one type that are all taken back at once.
@@ -40,32 +32,31 @@ func (s *slab[T]) put(item T) *T {
 	return p
 }
 
-// reset takes back what was handed out, and drops what that pointed to.
-func (s *slab[T]) reset() {
+// reset takes back what was handed out, and drops what that pointed to. It returns how much that was.
+func (s *slab[T]) reset() int {
 	var zero T
 	for _, p := range s.items[:s.used] {
 		*p = zero
 	}
+	used := s.used
 	s.used = 0
+	return used
 }
 
+// reset looks at the frequent kinds first, and at the others only if there was anything else.
 func (o *output) reset() {
+	rest := len(o.actions)
+	if rest == 0 {
+		return
+	}
 	clear(o.actions)
 	o.actions = o.actions[:0]
+	if rest -= o.sends.reset() + o.writes.reset() + o.applies.reset() + o.accepts.reset(); rest == 0 {
+		return
+	}
 	o.states.reset()
-	o.writes.reset()
-	o.sends.reset()
-	o.applies.reset()
-	o.accepts.reset()
 	o.redirects.reset()
 	o.rejections.reset()
-	o.snapshots.reset()
-	o.applySnapshots.reset()
-	o.hints.reset()
-	o.discards.reset()
-	o.sendSnapshots.reset()
-	o.receives.reset()
-	o.aborts.reset()
 	o.readies.reset()
 	o.failures.reset()
 }
@@ -74,9 +65,12 @@ func (o *output) add(a Action) { o.actions = append(o.actions, a) }
 
 // saveState asks the host to make term and vote durable if they changed since it was last asked.
 func (e *Engine) saveState() {
-	if e.state == e.saved {
-		return
+	if e.state != e.saved {
+		e.writeState()
 	}
+}
+
+func (e *Engine) writeState() {
 	e.saved = e.state
 	seq := e.disk.writeState(e.now)
 	e.out.add(e.out.states.put(PersistHardState{Seq: seq, State: e.state}))
@@ -109,6 +103,7 @@ func (e *Engine) stop(err error) {
 		e.tracef("%v stops: %v", e.cfg.ID, err)
 	}
 	e.endReads()
+	e.redirectBatch()
 	e.saveState()
 	e.out.add(&Fatal{Err: err})
 	e.fatal = true

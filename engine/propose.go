@@ -40,12 +40,17 @@ func (e *Engine) appendCommands(id ProposalID, commands [][]byte) {
 	e.metrics.EntriesAppended += uint64(len(commands))
 }
 
+// redirect sends a client to the leader, if another node is known to be that.
 func (e *Engine) redirect(id ProposalID) {
-	leader, _ := e.Membership().Lookup(e.leader)
-	if e.tracing {
-		e.tracef("%v does not lead and redirects a proposal to %v", e.cfg.ID, e.leader)
+	var leader Member
+	if e.leader != e.cfg.ID { // as it is for one that stops while it leads
+		leader, _ = e.Membership().Lookup(e.leader)
+		leader.ID = e.leader
 	}
-	e.out.add(e.out.redirects.put(Redirect{ID: id, Leader: e.leader, Address: leader.Address}))
+	if e.tracing {
+		e.tracef("%v does not lead and redirects a proposal to %v", e.cfg.ID, leader.ID)
+	}
+	e.out.add(e.out.redirects.put(Redirect{ID: id, Leader: leader.ID, Address: leader.Address}))
 }
 
 // whyNotPropose says why a leader refuses; zero when it does not.

@@ -16,6 +16,9 @@ func (e *Engine) recover(r Recovered) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidRecovered, err)
 	}
+	if r.Snapshot.ID != 0 {
+		e.switches = []switched{{id: r.Snapshot.ID}}
+	}
 	e.log.append(r.Entries...)
 	if err := e.recoverConfigurations(decoded); err != nil {
 		return err

@@ -124,6 +124,7 @@ func (e *Engine) lostData(p *progress, m *AppendEntriesResponse) {
 		e.tracef("%v finds that %v lost data: it had acknowledged %d and reports %v", e.cfg.ID, p.ID, p.match, m.Conflict)
 	}
 	p.forgetInflight()
-	p.state = dataLost
+	e.endTransfer(p)
+	p.state, p.catchingUp = dataLost, false
 	e.out.add(&PeerLostData{Peer: Peer{ID: p.ID, Incarnation: p.Incarnation}, Match: p.match, Claimed: m.Conflict})
 }

@@ -11,7 +11,7 @@ type incomingSnapshot struct {
 
 // recvSnapshotOffer considers a snapshot that the leader has in place of entries that it lacks (dissertation §5.1).
 func (e *Engine) recvSnapshotOffer(from Peer, m *SnapshotOffer) {
-	if m.Term == 0 || m.Transfer == 0 || m.Snapshot.Position.Term > m.Term || m.Snapshot.Validate() != nil {
+	if m.Term == 0 || m.Transfer == 0 || m.Snapshot.Position.Term > m.Term || !m.Snapshot.useful() || m.Snapshot.Validate() != nil {
 		if e.tracing {
 			e.tracef("%v drops a malformed offer of %v", e.cfg.ID, from.ID)
 		}
@@ -58,7 +58,6 @@ func (e *Engine) has(offer *incomingSnapshot) bool {
 	if term, known := e.log.term(last.Index); !known || term != last.Term {
 		return false
 	}
-	e.agreed = max(e.agreed, last.Index)
 	e.commitUpTo(last.Index, offer.from)
 	return true
 }
@@ -73,7 +72,7 @@ func (e *Engine) receiveSnapshot(offer incomingSnapshot) {
 		e.tracef("%v wants snapshot %v of %v", e.cfg.ID, offer.snapshot, offer.from)
 	}
 	e.incoming = offer
-	e.out.add(e.out.receives.put(ReceiveSnapshot{From: offer.from, Transfer: offer.transfer, Snapshot: offer.snapshot}))
+	e.out.add(&ReceiveSnapshot{From: offer.from, Transfer: offer.transfer, Snapshot: offer.snapshot})
 }
 
 // snapshotExpected accepts an offer once the host has said from where on it needs the bytes.
@@ -122,14 +121,14 @@ func (e *Engine) install(in *incomingSnapshot) {
 	if e.tracing {
 		e.tracef("%v installs snapshot %v of %v in place of its log %v..%v", e.cfg.ID, s, in.from, e.log.base, e.log.last())
 	}
+	named := e.named()
 	e.log.restart(s.Position, s.configuration())
 	e.snapshot = s
 	e.unapplied, e.applying, e.sinceSnapshot = 0, 0, 0
 	e.saveState()
-	seq := e.disk.writeSnapshot(e.commit, s.Position.Index, e.now)
-	e.out.add(e.out.snapshots.put(PersistSnapshot{Seq: seq, Snapshot: s, Base: s.Position}))
+	e.saveSnapshot(e.disk.writeSnapshot(e.commit, s.Position.Index, e.now), false)
 	e.commitUpTo(s.Position.Index, in.from)
-	e.agreed = max(e.agreed, s.Position.Index)
+	e.labelInstalled(named)
 	e.metrics.SnapshotsInstalled++
 	e.resetHints()
 }
@@ -138,7 +137,7 @@ func (e *Engine) install(in *incomingSnapshot) {
 // Only followers install, and only what their leader offered.
 func (e *Engine) checkIncoming() {
 	in := &e.incoming
-	if in.transfer == 0 || e.role == Follower && e.state.Term == in.term && e.commit < in.snapshot.Position.Index {
+	if e.role == Follower && e.state.Term == in.term && e.commit < in.snapshot.Position.Index {
 		return
 	}
 	if e.tracing {

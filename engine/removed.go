@@ -67,12 +67,14 @@ func (e *Engine) removed() bool {
 func (e *Engine) self() Peer { return Peer{ID: e.cfg.ID, Incarnation: e.cfg.Incarnation} }
 
 // namedAfter reports whether a configuration names this node that may be in force and can have followed a committed
-// position: it stands behind it and is not of an earlier term. One of an earlier term at a later index is on a branch
-// that died. While the newest configuration is not committed, the one before it may be the one in force.
+// position: it stands behind it and, unless it is committed itself, is not of an earlier term. One of an earlier term at a
+// later index is on a branch that died. (Of a configuration that only a snapshot's label tells the term is not known; it
+// is committed.) While the newest configuration is not committed, the one before it may be the one in force.
 func (e *Engine) namedAfter(committed Position) bool {
 	for _, c := range slices.Backward(e.log.configurations) {
 		term, _ := e.log.term(c.index)
-		if c.index > committed.Index && term >= committed.Term && c.Membership.names(e.self()) {
+		follows := c.index > committed.Index && (c.index <= e.commit || term >= committed.Term)
+		if follows && c.Membership.names(e.self()) {
 			return true
 		}
 		if c.index <= e.commit {
@@ -80,6 +82,23 @@ func (e *Engine) namedAfter(committed Position) bool {
 		}
 	}
 	return false
+}
+
+// labelInstalled takes in that the log was replaced by a snapshot. A node that its old log named, and whose removal is
+// somewhere in the snapshot, is told by the label.
+func (e *Engine) labelInstalled(named bool) {
+	if !named || e.Membership().names(e.self()) {
+		return
+	}
+	e.removedAsOf = e.snapshot.Position
+	if e.tracing {
+		e.tracef("%v is removed as of %v, by snapshot %v", e.cfg.ID, e.removedAsOf, e.snapshot)
+	}
+}
+
+// named reports whether any configuration of the log names this node.
+func (e *Engine) named() bool {
+	return slices.ContainsFunc(e.log.configurations, func(c configurationAt) bool { return c.Membership.names(e.self()) })
 }
 
 // configurationsCommitted takes in that the configurations above an index, up to commit, are committed. A node whose

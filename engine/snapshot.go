@@ -47,6 +47,10 @@ func (s SnapshotMeta) Validate() error {
 	return nil
 }
 
+// useful reports whether the snapshot may take the place of a log. One of the founders' entry alone may not: a log that
+// ends there is that of a founder that no leader has met, and no member that comes back may look like one.
+func (s *SnapshotMeta) useful() bool { return s.Position.Index > founded.Index }
+
 // configuration returns the configuration that the label carries.
 func (s *SnapshotMeta) configuration() configurationAt {
 	return configurationAt{index: s.ConfigurationIndex, Configuration: Configuration{Membership: s.Membership}}
@@ -55,7 +59,7 @@ func (s *SnapshotMeta) configuration() configurationAt {
 // snapshotTaken takes in that the host has a complete snapshot of its own, and lets the log go that it replaces
 // (dissertation §5.1).
 func (e *Engine) snapshotTaken(s *SnapshotMeta) {
-	if s.Position.Index <= e.snapshot.Position.Index {
+	if s.Position.Index <= e.snapshot.Position.Index || !s.useful() {
 		if e.tracing {
 			e.tracef("%v has no use for its snapshot %v: it holds %v", e.cfg.ID, s, e.snapshot)
 		}
@@ -100,9 +104,7 @@ func (e *Engine) compact() {
 		e.tracef("%v keeps snapshot %v and its log after %v", e.cfg.ID, e.snapshot, e.log.base)
 	}
 	e.saveState()
-	e.out.add(e.out.snapshots.put(PersistSnapshot{
-		Seq: e.disk.writeState(e.now), Snapshot: e.snapshot, Base: e.log.base, Keep: true,
-	}))
+	e.saveSnapshot(e.disk.writeState(e.now), true)
 	e.leaveBehind()
 }
 
@@ -137,16 +139,33 @@ func (e *Engine) trailingFrom(index Index) Index {
 
 // discard tells the host that a snapshot file is not needed.
 func (e *Engine) discard(id uint64) {
-	e.out.add(e.out.discards.put(DiscardSnapshot{ID: id}))
+	e.out.add(&DiscardSnapshot{ID: id})
 }
 
-// SnapshotsInUse returns the ids of the snapshots that this engine may still ask its host for, ascending: the newest
-// of this node and those that are promised to followers. A host that removes files when a switch is durable keeps
-// these, and what it restores, sends or receives at that moment.
+// switched is a switch to a snapshot that was asked for.
+type switched struct {
+	seq Seq // zero: recovered
+	id  uint64
+}
+
+// saveSnapshot asks the host for the switch to the snapshot, with seq as its number.
+func (e *Engine) saveSnapshot(seq Seq, keep bool) {
+	for len(e.switches) > 1 && e.switches[1].seq <= e.disk.confirmed {
+		e.switches = e.switches[1:]
+	}
+	e.switches = append(e.switches, switched{seq: seq, id: e.snapshot.ID})
+	e.out.add(&PersistSnapshot{Seq: seq, Snapshot: e.snapshot, Base: e.log.base, Keep: keep})
+}
+
+// SnapshotsInUse returns the ids of the snapshots that this node may still need, ascending: the one that a restart would
+// begin from, those that it would begin from when a switch under way is durable, and those that are promised to
+// followers. A host that removes files keeps these, and what it is just receiving or restoring.
 func (e *Engine) SnapshotsInUse() []uint64 {
 	var ids []uint64
-	if e.snapshot.ID != 0 {
-		ids = append(ids, e.snapshot.ID)
+	for i, s := range e.switches {
+		if i+1 == len(e.switches) || e.switches[i+1].seq > e.disk.confirmed {
+			ids = append(ids, s.id)
+		}
 	}
 	for _, p := range e.followers {
 		if p.transfer != nil {

@@ -67,7 +67,8 @@ type leadershipTransfer struct {
 	elapsed int    // ticks
 }
 
-// transferLeadership begins a transfer. The target is brought up to date first, and nothing is appended meanwhile.
+// transferLeadership begins a transfer. The target is brought up to date first, and nothing is appended meanwhile. What
+// waits to be appended together is appended before, and not refused: it came first.
 func (e *Engine) transferLeadership(id ProposalID, target NodeID) {
 	if e.role != Leader {
 		e.redirect(id)
@@ -80,6 +81,7 @@ func (e *Engine) transferLeadership(id ProposalID, target NodeID) {
 	case p == nil:
 		e.refuseTransfer(id, target, TransferInvalidTarget)
 	default:
+		e.releaseBatch()
 		if e.tracing {
 			e.tracef("%v transfers leadership of term %d to %v, which holds %d of %v", e.cfg.ID, e.state.Term, p.ID, p.match, e.log.last())
 		}

@@ -86,7 +86,11 @@ func (e *Engine) restTransfer(p *progress) { p.rest = e.cfg.ElectionTimeoutMinTi
 // recvSnapshotOfferResponse takes in what a follower says to an offer, or later of what it came to.
 func (e *Engine) recvSnapshotOfferResponse(from Peer, m *SnapshotOfferResponse) {
 	p := e.follower(from.ID)
-	if e.role != Leader || p == nil || !p.is(from.Incarnation) || p.state == dataLost {
+	if e.role != Leader || p == nil {
+		e.answeredByStranger(from)
+		return
+	}
+	if !p.is(from.Incarnation) || p.state == dataLost {
 		return
 	}
 	p.answered()
@@ -104,7 +108,7 @@ func (e *Engine) recvSnapshotOfferResponse(from Peer, m *SnapshotOfferResponse) 
 		if e.tracing {
 			e.tracef("%v sends %v its snapshot %v from byte %d on", e.cfg.ID, p.ID, t.snapshot, m.Offset)
 		}
-		e.out.add(e.out.sendSnapshots.put(SendSnapshot{To: p.ID, Transfer: t.id, Snapshot: t.snapshot, Offset: m.Offset}))
+		e.out.add(&SendSnapshot{To: p.ID, Transfer: t.id, Snapshot: t.snapshot, Offset: m.Offset})
 	case m.Verdict == SnapshotRefused && (t.phase == offered || t.phase == delivered):
 		if e.tracing {
 			e.tracef("%v hears that %v cannot take snapshot %v now", e.cfg.ID, p.ID, t.snapshot)
@@ -192,7 +196,7 @@ func (e *Engine) endTransfers(followers []*progress, stays func(*progress) bool)
 }
 
 func (e *Engine) abort(id TransferID) {
-	e.out.add(e.out.aborts.put(AbortSnapshot{Transfer: id}))
+	e.out.add(&AbortSnapshot{Transfer: id})
 }
 
 // tickTransfers lets the rests pass, and gives up on followers that are dead: what is pinned for them grows.

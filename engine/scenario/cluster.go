@@ -30,6 +30,7 @@ type Cluster struct {
 	lastID   engine.ProposalID
 	lastRead engine.ReadID
 	starts   uint64
+	states   map[engine.Index]uint64 // of every machine that ever was at an index
 	err      error
 }
 
@@ -42,6 +43,7 @@ func New(options Options) *Cluster {
 		options: options,
 		network: network{cut: map[link]bool{}},
 		answers: map[engine.ProposalID]engine.Action{},
+		states:  map[engine.Index]uint64{},
 	}
 }
 
@@ -113,7 +115,7 @@ func (c *Cluster) add(id engine.NodeID, initial func() (content, error)) error {
 	if err != nil {
 		return err
 	}
-	n := &node{peer: engine.Peer{ID: id}, disk: disk{content: first}}
+	n := &node{peer: engine.Peer{ID: id}, disk: disk{content: first}, store: newStore()}
 	n.reincarnate()
 	c.nodes = append(c.nodes, n)
 	slices.SortFunc(c.nodes, func(a, b *node) int { return cmp.Compare(a.peer.ID, b.peer.ID) })
@@ -132,8 +134,9 @@ func (c *Cluster) start(n *node) error {
 	if c.options.Tell != nil {
 		config.Tracer = voice{c}
 	}
+	disk := &n.disk.content
 	recovered := engine.Recovered{
-		Now: c.clock(n), HardState: n.disk.content.state, Entries: slices.Clip(n.disk.content.entries), Commit: n.disk.content.commit,
+		Now: c.clock(n), HardState: disk.state, Snapshot: disk.snapshot, Base: disk.base, Entries: slices.Clip(disk.entries), Commit: disk.commit,
 	}
 	built, err := engine.New(config, recovered)
 	if err != nil {
@@ -143,6 +146,9 @@ func (c *Cluster) start(n *node) error {
 	n.engine, n.fatal, n.machine = built, nil, machine{stalled: n.machine.stalled}
 	n.minTimeout = engine.Duration(config.ElectionTimeoutMinTicks) * config.TickInterval
 	n.reads = map[engine.ReadID]bool{}
+	if disk.snapshot.ID != 0 {
+		c.restore(n, disk.snapshot)
+	}
 	built.CheckInvariants()
 	c.fail(c.options.Observer.Started(n.peer, recovered))
 	return c.err

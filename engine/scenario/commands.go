@@ -35,6 +35,8 @@ func init() {
 		"transfer":       (*Script).transfer,
 		"members":        (*Script).members,
 		"deliver":        (*Script).deliver,
+		"exchange":       (*Script).exchange,
+		"beat":           (*Script).beat,
 		"drop":           (*Script).drop,
 		"duplicate":      (*Script).duplicate,
 		"reorder":        (*Script).reorder,
@@ -95,6 +97,12 @@ func configuration(c call) (func(*engine.Config), error) {
 		"max-unapplied-bytes":  func(cfg *engine.Config) *int { return &cfg.MaxUnappliedBytes },
 		"max-command-bytes":    func(cfg *engine.Config) *int { return &cfg.MaxCommandBytes },
 		"lease-ticks":          func(cfg *engine.Config) *int { return &cfg.LeaseDurationTicks },
+		"hint-entries":         func(cfg *engine.Config) *int { return &cfg.SnapshotHintEntries },
+		"hint-bytes":           func(cfg *engine.Config) *int { return &cfg.SnapshotHintBytes },
+		"max-log-entries":      func(cfg *engine.Config) *int { return &cfg.MaxLogEntries },
+		"trailing-entries":     func(cfg *engine.Config) *int { return &cfg.TrailingLogEntries },
+		"trailing-bytes":       func(cfg *engine.Config) *int { return &cfg.TrailingLogBytes },
+		"max-pinned-bytes":     func(cfg *engine.Config) *int { return &cfg.MaxPinnedBytes },
 	}
 	limits := map[string]int{}
 	for key := range c.options {

@@ -195,6 +195,10 @@ func (s *Script) status(call) error {
 func (s *Script) log(call) error {
 	for _, n := range s.cluster.nodes {
 		logs := []string{logText(n.disk.content.entries)}
+		if n.disk.content.snapshot.ID != 0 {
+			label, base := n.disk.content.snapshot.Position, n.disk.content.base
+			logs[0] = strings.TrimSpace(fmt.Sprintf("(snapshot at %v, log after %v) %s", label, base, logs[0]))
+		}
 		for _, q := range n.disk.queue {
 			if len(q.entries) > 0 {
 				logs = append(logs, logText(q.entries))

@@ -27,6 +27,7 @@ var messageTypes = []engine.Message{
 	(*engine.AppendEntries)(nil), (*engine.AppendEntriesResponse)(nil),
 	(*engine.Heartbeat)(nil), (*engine.HeartbeatResponse)(nil), (*engine.TimeoutNow)(nil),
 	(*engine.Removed)(nil),
+	(*engine.SnapshotOffer)(nil), (*engine.SnapshotOfferResponse)(nil),
 }
 
 func (s *Script) selection(c call) (selection, error) {
@@ -68,6 +69,42 @@ func (s *Script) deliver(c call) error {
 	}
 	s.each(chosen, s.cluster.DeliverAt)
 	return nil
+}
+
+// exchange plays round trips between two nodes.
+func (s *Script) exchange(c call) error {
+	if len(c.words) < 2 {
+		return fmt.Errorf("between whom?")
+	}
+	ids, err := parseIDs(c.words[:2])
+	if err != nil {
+		return err
+	}
+	times, err := c.number(2, 1)
+	for ; err == nil && times > 0; times-- {
+		s.deliverLink(ids[0], ids[1])
+		s.deliverLink(ids[1], ids[0])
+	}
+	return err
+}
+
+// beat lets time pass for a leader and one follower.
+func (s *Script) beat(c call) error {
+	times, err := c.number(2, 1)
+	for ; err == nil && times > 0; times-- {
+		if err = s.tick(call{words: c.words[:1]}); err == nil {
+			err = s.exchange(call{words: c.words[:2]})
+		}
+	}
+	return err
+}
+
+// deliverLink delivers what is on a link, which may be nothing.
+func (s *Script) deliverLink(from, to engine.NodeID) {
+	chosen := selection{from: from, to: to, limit: math.MaxInt}
+	if len(s.cluster.network.choose(1, chosen.fits)) > 0 {
+		s.each(chosen, s.cluster.DeliverAt)
+	}
 }
 
 func (s *Script) drop(c call) error {
@@ -187,10 +224,17 @@ const storm = 10_000
 
 func (s *Script) stabilise(call) error {
 	for range storm {
-		if s.cluster.InFlight() == 0 || s.Violation() != nil {
+		transfers := s.cluster.Transfers()
+		switch {
+		case s.Violation() != nil:
 			return s.Violation()
+		case s.cluster.InFlight() > 0:
+			s.cluster.DeliverAt(0)
+		case len(transfers) > 0:
+			s.cluster.MoveChunk(transfers[0], transfers[0].Left)
+		default:
+			return nil
 		}
-		s.cluster.DeliverAt(0)
 	}
 	return fmt.Errorf("still %d messages on their way after %d", s.cluster.InFlight(), storm)
 }

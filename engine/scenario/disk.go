@@ -21,9 +21,11 @@ type disk struct {
 // content is what a crash leaves. The commit index rides along with writes: it is never ahead of the entries
 // written before it.
 type content struct {
-	state   engine.HardState
-	entries []engine.Entry // consecutive from 1
-	commit  engine.Index
+	state    engine.HardState
+	snapshot engine.SnapshotMeta // that a start begins from; zero: none
+	base     engine.Position
+	entries  []engine.Entry // consecutive from base
+	commit   engine.Index
 }
 
 // queued is one Persist action or one waiting message.
@@ -31,7 +33,8 @@ type queued struct {
 	seq     engine.Seq        // zero: a message
 	state   *engine.HardState // of PersistHardState
 	entries []engine.Entry    // of PersistLogEntries
-	commit  engine.Index      // what the node knew committed when it asked
+	change  *engine.PersistSnapshot
+	commit  engine.Index // what the node knew committed when it asked
 	message envelope
 }
 
@@ -60,9 +63,22 @@ func (c *content) perform(q queued) {
 		c.state = *q.state
 	}
 	if len(q.entries) > 0 {
-		c.entries = append(slices.Clip(c.entries[:q.entries[0].Index-1]), q.entries...)
+		c.entries = append(slices.Clip(c.entries[:q.entries[0].Index-c.base.Index-1]), q.entries...)
+	}
+	if q.change != nil {
+		c.switchTo(q.change)
 	}
 	c.commit = max(c.commit, q.commit)
+}
+
+// switchTo is the one atomic switch from one snapshot and log to the next.
+func (c *content) switchTo(s *engine.PersistSnapshot) {
+	if s.Keep {
+		c.entries = slices.Clone(c.entries[s.Base.Index-c.base.Index:])
+	} else {
+		c.entries = nil
+	}
+	c.snapshot, c.base = s.Snapshot, s.Base
 }
 
 // crash loses the queue but for its oldest keep writes, which the crash happened to find written.
@@ -78,15 +94,15 @@ func (d *disk) crash(keep int) {
 
 // forget drops durable entries from index on: a disk that lied about its syncs, or an operator's mistake.
 func (d *disk) forget(from engine.Index) {
-	if int(from) <= len(d.content.entries) {
-		d.content.entries = slices.Clip(d.content.entries[:from-1])
+	if kept := int(from - d.content.base.Index - 1); kept < len(d.content.entries) {
+		d.content.entries = slices.Clip(d.content.entries[:kept])
 	}
 	d.content.commit = min(d.content.commit, from-1)
 }
 
 func (c *content) last() engine.Position {
 	if len(c.entries) == 0 {
-		return engine.Position{}
+		return c.base
 	}
 	return c.entries[len(c.entries)-1].Position()
 }

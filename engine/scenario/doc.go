@@ -5,7 +5,8 @@
 //   - a disk a node: a queue of Persist actions, in order, each durable only when it is synced; a message that
 //     must wait stands in the same queue; a crash loses the queue, and a restart finds what was durable;
 //   - a network of one-way links that deliver, lose, repeat and reorder only when told to;
-//   - a state machine a node that applies when told to;
+//   - a state machine a node that applies when told to; its state is the history that led to it;
+//   - snapshot files that outlive crashes, and transfers that move when told to;
 //   - one clock for all, unless a test makes the clocks of some go wrong.
 //
 // By default disks and machines answer at once and nothing is delivered by itself.
@@ -36,13 +37,15 @@
 //	deliver n1->n2 2              at most so many
 //	deliver n1->n2 Heartbeat      only messages of this type
 //	deliver n1->                  what n1 has sent; "->n1": what is on its way to n1
+//	exchange n1 n2 3              deliver n1->n2 and then n2->n1, three times
+//	beat n1 n2 20                 a tick of n1 and an exchange with n2, twenty times
 //	drop, duplicate               with the same arguments
 //	reorder n1->n2                the newest message of the link first
 //	messages                      everything on its way
 //	partition n1 | n2 n3          links between the groups lose everything, what is on its way included
 //	cut n1->n2                    one direction only
 //	heal                          all links work again; nodes shake hands again
-//	stabilise                     deliver until nothing is on its way
+//	stabilise                     deliver until nothing is on its way, snapshots included
 //
 //	stall-disk n1, resume-disk n1 the queue holds everything; resume syncs it
 //	persist n1 2                  syncs the two oldest writes; without a number everything
@@ -53,6 +56,14 @@
 //	wipe n1 founder               crash, empty disk, a new incarnation that founds the cluster again; or "joiner"
 //	lose n1 3                     crash, and the disk has forgotten the entries from 3 on, synced or not; Raft
 //	                              promises nothing about that, so the checkers are dismissed
+//
+//	snapshot n1                   a snapshot of what n1 has applied: captured, complete, told to the engine
+//	capture n1, report n1         the same in two steps
+//	chunk n1->n2 30               so many bytes of the snapshot that n1 sends n2; without a number the rest
+//	interrupt n1->n2              n1 finds that the connection broke; what n2 has stays there
+//	damage n1->n2                 n2 finds that what came is not what was announced
+//	lose-file n1->n2              n1 cannot read its snapshot any more
+//	fill-disk n2, free-disk n2    no room for the snapshots of others, and room again
 //
 //	status, members, log          what every node believes, by whom it goes, what every log holds
 //

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/yggr-go/yggr/engine"
@@ -36,7 +37,7 @@ func (c *Cluster) Status(id engine.NodeID) engine.Status {
 	return n.engine.Status()
 }
 
-// Applied returns what the node's state machine applied in this life. Read only.
+// Applied returns what led to the state of the node's machine, from the first entry on. Read only.
 func (c *Cluster) Applied(id engine.NodeID) []engine.Entry { return c.node(id).machine.applied }
 
 // ReportedLost returns whom the node has reported to have lost data.
@@ -88,17 +89,28 @@ func (c *Cluster) meetIfReachable(a, b *node) {
 	}
 }
 
-// Propose gives the node a proposal and returns its answer.
+// Propose gives the node a proposal and returns its answer; nil when it is held to be appended with others.
 func (c *Cluster) Propose(id engine.NodeID, commands ...[]byte) (engine.Action, error) {
+	proposal, err := c.Submit(id, commands...)
+	if errors.Is(err, ErrNotRunning) {
+		return nil, err
+	}
+	return c.Answer(proposal), err
+}
+
+// Submit gives the node a proposal. The answer may come later: see [Cluster.Answer].
+func (c *Cluster) Submit(id engine.NodeID, commands ...[]byte) (engine.ProposalID, error) {
 	n, err := c.running(id)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	c.lastID++
 	if len(commands) == 1 {
-		return c.ask(n, c.lastID, &engine.ClientProposal{Now: c.clock(n), ID: c.lastID, Command: commands[0]})
+		c.handle(n, &engine.ClientProposal{Now: c.clock(n), ID: c.lastID, Command: commands[0]})
+	} else {
+		c.handle(n, &engine.ClientProposalBatch{Now: c.clock(n), ID: c.lastID, Commands: commands})
 	}
-	return c.ask(n, c.lastID, &engine.ClientProposalBatch{Now: c.clock(n), ID: c.lastID, Commands: commands})
+	return c.lastID, c.err
 }
 
 // Change asks the node for a change of the membership and returns its answer.
@@ -123,7 +135,7 @@ func (c *Cluster) Transfer(id, target engine.NodeID) (engine.ProposalID, error) 
 	return c.lastID, c.err
 }
 
-// Answer takes the answer to a transfer, nil if there is none yet.
+// Answer takes the answer to a transfer or a proposal, nil if there is none yet.
 func (c *Cluster) Answer(id engine.ProposalID) engine.Action {
 	answer := c.answers[id]
 	delete(c.answers, id)
@@ -137,12 +149,18 @@ func (c *Cluster) ask(n *node, id engine.ProposalID, event engine.Event) (engine
 }
 
 // Log returns what the node's disk holds and what waits to be written. Read only.
-func (c *Cluster) Log(id engine.NodeID) []engine.Entry {
+func (c *Cluster) Log(id engine.NodeID) []engine.Entry { return c.written(id).entries }
+
+// Snapshot returns the label of the snapshot that the node's log goes with, written or waiting to be; zero without one.
+func (c *Cluster) Snapshot(id engine.NodeID) engine.SnapshotMeta { return c.written(id).snapshot }
+
+// written returns the content of the node's disk with everything done that waits.
+func (c *Cluster) written(id engine.NodeID) content {
 	content := c.node(id).disk.content
 	for _, q := range c.node(id).disk.queue {
 		content.perform(q)
 	}
-	return content.entries
+	return content
 }
 
 // Peer returns the node with its present incarnation.
@@ -237,7 +255,7 @@ func (c *Cluster) ResumeApply(id engine.NodeID) {
 	c.settle(n)
 }
 
-// Waiting returns how many entries the node's machine was handed and has not applied.
+// Waiting returns how many entries and snapshots the node's machine was handed and has not applied.
 func (c *Cluster) Waiting(id engine.NodeID) int { return len(c.node(id).machine.waiting) }
 
 // Apply lets the node's machine apply at most count entries.
@@ -286,6 +304,9 @@ func (c *Cluster) Wipe(id engine.NodeID, founder bool) error {
 	}
 	n.reincarnate()
 	n.disk = disk{stalled: n.disk.stalled}
+	count := n.store.count
+	n.store = newStore()
+	n.store.count = count
 	if !founder {
 		return nil
 	}
@@ -306,6 +327,6 @@ func (c *Cluster) Lose(id engine.NodeID, from engine.Index) error {
 	}
 	c.end(n, 0)
 	n.disk.forget(from)
-	c.options.Observer = silence{}
+	c.options.Observer, c.states = silence{}, nil
 	return nil
 }

@@ -1,17 +1,22 @@
 package scenario
 
-import "github.com/yggr-go/yggr/engine"
+import (
+	"fmt"
+
+	"github.com/yggr-go/yggr/engine"
+)
 
 // node is one process and its directory.
 type node struct {
-	peer      engine.Peer
-	engine    *engine.Engine // nil: not running
-	disk      disk
-	machine   machine
-	campaigns int           // how often it has asked somebody for a vote
-	fatal     error         // why the engine stopped this node
-	reported  []engine.Peer // whom this node has seen to have lost data
-
+	peer       engine.Peer
+	engine     *engine.Engine // nil: not running
+	disk       disk
+	machine    machine
+	store      store
+	news       []engine.Event         // that the host has for the engine
+	campaigns  int                    // how often it has asked somebody for a vote
+	fatal      error                  // why the engine stopped this node
+	reported   []engine.Peer          // whom this node has seen to have lost data
 	minTimeout engine.Duration        // what its handshakes tell
 	reads      map[engine.ReadID]bool // of this life, not answered yet
 	rate       int64                  // how much its clock gains, in millionths
@@ -19,9 +24,26 @@ type node struct {
 
 // machine is a state machine that only remembers.
 type machine struct {
-	waiting []engine.Entry // handed over, not applied
-	applied []engine.Entry
+	waiting []task         // handed over, not applied
+	applied []engine.Entry // that led to the state, from 1 on
 	stalled bool
+
+	sum           uint64 // of the state
+	membership    engine.Membership
+	configuration engine.Index // of the entry that made membership
+}
+
+// task is an entry to apply or a snapshot to restore.
+type task struct {
+	entry   engine.Entry
+	restore *engine.SnapshotMeta
+}
+
+func (t task) index() engine.Index {
+	if t.restore != nil {
+		return t.restore.Position.Index
+	}
+	return t.entry.Index
 }
 
 // reincarnate gives the node an identity that it never had: n3 in its second life is 0302, in hexadecimal.
@@ -42,6 +64,10 @@ func (c *Cluster) handle(n *node, event engine.Event) {
 func (c *Cluster) settle(n *node) {
 	for n.engine != nil && c.err == nil {
 		switch {
+		case len(n.news) > 0:
+			event := n.news[0]
+			n.news = n.news[1:]
+			c.step(n, event)
 		case !n.disk.stalled && len(n.disk.queue) > 0:
 			c.sync(n, n.disk.writes())
 			c.confirm(n)
@@ -82,7 +108,9 @@ func (c *Cluster) carryOut(n *node, action engine.Action, commit engine.Index) {
 		c.send(n, a)
 	case *engine.Apply:
 		c.tell("  %v hands %s to the state machine", n.peer.ID, span(a.Entries))
-		n.machine.waiting = append(n.machine.waiting, a.Entries...)
+		for _, e := range a.Entries {
+			n.machine.waiting = append(n.machine.waiting, task{entry: e})
+		}
 	case *engine.ProposalAccepted:
 		answer := *a
 		c.answer(a.ID, &answer)
@@ -115,6 +143,34 @@ func (c *Cluster) carryOut(n *node, action engine.Action, commit engine.Index) {
 		n.reported = append(n.reported, a.Peer)
 	case *engine.Fatal:
 		c.stop(n, a.Err)
+	default:
+		c.carryOutSnapshot(n, action, commit)
+	}
+}
+
+func (c *Cluster) carryOutSnapshot(n *node, action engine.Action, commit engine.Index) {
+	switch a := action.(type) {
+	case *engine.PersistSnapshot:
+		change := *a
+		c.enqueue(n, queued{seq: a.Seq, change: &change, commit: commit})
+	case *engine.ApplySnapshot:
+		c.tell("  %v hands snapshot %v to the state machine", n.peer.ID, a.Snapshot)
+		label := a.Snapshot
+		n.machine.waiting = append(n.machine.waiting, task{restore: &label})
+	case *engine.SnapshotHint:
+		n.store.hinted = true
+	case *engine.DiscardSnapshot:
+		delete(n.store.files, a.ID)
+	case *engine.SendSnapshot:
+		n.store.sends[a.Transfer] = &outgoing{to: a.To, label: a.Snapshot, offset: a.Offset}
+	case *engine.ReceiveSnapshot:
+		n.news = append(n.news, c.expect(n, a))
+	case *engine.AbortSnapshot:
+		c.tell("  %v aborts a transfer", n.peer.ID)
+		delete(n.store.sends, a.Transfer)
+		delete(n.store.receives, a.Transfer)
+	default:
+		c.fail(fmt.Errorf("scenario: %v asks for %T", n.peer.ID, action))
 	}
 }
 
@@ -188,14 +244,21 @@ func (c *Cluster) confirm(n *node) {
 		c.tell("%v hears that it is durable up to write #%d", n.peer.ID, seq)
 	}
 	c.step(n, &engine.Persisted{Now: c.clock(n), Seq: seq})
+	c.sweep(n)
 }
 
 // apply lets the machine apply the oldest count entries it was handed, and tells the engine.
 func (c *Cluster) apply(n *node, count int) {
 	done := n.machine.waiting[:count]
 	n.machine.waiting = n.machine.waiting[count:]
-	n.machine.applied = append(n.machine.applied, done...)
-	c.step(n, &engine.Applied{Now: c.clock(n), Index: done[count-1].Index})
+	for _, t := range done {
+		if t.restore != nil {
+			c.restore(n, *t.restore)
+		} else {
+			c.take(n, t.entry)
+		}
+	}
+	c.step(n, &engine.Applied{Now: c.clock(n), Index: done[count-1].index()})
 }
 
 // stop ends a node that its engine declared beyond repair. Nothing leaves any more.
@@ -206,7 +269,8 @@ func (c *Cluster) stop(n *node, err error) {
 }
 
 func (c *Cluster) end(n *node, keep int) {
-	n.engine = nil
+	n.engine, n.news = nil, nil
+	n.store.forget()
 	n.disk.crash(keep)
 	c.options.Observer.Crashed(n.peer.ID)
 }

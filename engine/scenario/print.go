@@ -34,6 +34,12 @@ func rangeText(first engine.Position, last engine.Index) string {
 
 // String tells a Persist action.
 func (q queued) String() string {
+	if q.change != nil && q.change.Keep {
+		return fmt.Sprintf("#%d: snapshot %v, the log after %v stays", q.seq, q.change.Snapshot, q.change.Base)
+	}
+	if q.change != nil {
+		return fmt.Sprintf("#%d: snapshot %v, the whole log goes", q.seq, q.change.Snapshot)
+	}
 	if q.state == nil {
 		return fmt.Sprintf("#%d: %s", q.seq, span(q.entries))
 	}
@@ -76,6 +82,10 @@ func messageText(message engine.Message) string {
 		return fmt.Sprintf("#%d term %d", m.Number, m.Term)
 	case *engine.Removed:
 		return fmt.Sprintf("term %d, incarnation %x as of %v", m.Term, uint64(m.Incarnation), m.Commit)
+	case *engine.SnapshotOffer:
+		return fmt.Sprintf("#%d term %d, snapshot %v, %d bytes", m.Number, m.Term, m.Snapshot, m.Snapshot.Size)
+	case *engine.SnapshotOfferResponse:
+		return offerResponseText(m)
 	}
 	return fmt.Sprintf("%+v", message)
 }
@@ -113,6 +123,18 @@ func appendResponseText(m *engine.AppendEntriesResponse) string {
 		return fmt.Sprintf("#%d term %d, rejected: the log ends before %d", m.Number, m.Term, m.Conflict.Index)
 	}
 	return fmt.Sprintf("#%d term %d, rejected: term %d stands there from %v on", m.Number, m.Term, m.Conflict.Term, m.Conflict.Index)
+}
+
+func offerResponseText(m *engine.SnapshotOfferResponse) string {
+	text := fmt.Sprintf("#%d term %d, %v", m.Number, m.Term, m.Verdict)
+	switch m.Verdict {
+	case engine.SnapshotAccepted:
+		text += fmt.Sprintf(" from byte %d on", m.Offset)
+	case engine.SnapshotHeld:
+		text += fmt.Sprintf(", match %d", m.Match)
+	case engine.SnapshotRefused:
+	}
+	return text
 }
 
 // reply is an answer to a proposal, a change or a transfer.
@@ -209,6 +231,9 @@ func statusText(s engine.Status) string {
 		s.ID, s.Role, s.Term, leader, s.Last, s.Durable, s.Commit, s.Applied)
 	if s.Removed {
 		text += ", removed"
+	}
+	if s.Snapshot.Index != 0 {
+		text += fmt.Sprintf(", snapshot at %v, log after %v", s.Snapshot, s.Base)
 	}
 	return text
 }

@@ -508,11 +508,32 @@ func TestOutcomesOneAnswer(t *testing.T) {
 	require.NoError(t, s.proposes(1, 7, "x", redirect))
 	s.broken(s.proposes(1, 7, "y", redirect), "outcomes", "has its answer")
 	s = begin(t)
-	s.broken(s.proposes(1, 7, "x"), "outcomes", "n1 answers proposal 7 0 times")
+	s.broken(s.proposes(1, 7, "x"), "outcomes", "n1 does not answer proposal 7")
 	s = begin(t)
-	s.broken(s.step(1, nil, redirect), "outcomes", "not asked in this step")
+	s.broken(s.step(1, nil, redirect), "outcomes", "not asked or has its answer")
 	s = begin(t)
 	s.broken(s.proposes(1, 7, "x", redirect, &engine.ProposalRejected{ID: 7, Reason: engine.RejectBusy}), "outcomes", "has its answer")
+}
+
+func TestOutcomesOfHeldProposals(t *testing.T) {
+	redirect := &engine.Redirect{ID: 7}
+	s := begin(t)
+	s.HoldsProposals()
+	require.NoError(t, s.proposes(1, 7, "x"))
+	s.broken(s.Converged([]engine.NodeID{1}), "outcomes", "n1 has not answered proposal 7")
+	require.NoError(t, s.step(1, nil, redirect))
+	require.NoError(t, s.Converged([]engine.NodeID{1}))
+	s.broken(s.step(1, nil, redirect), "outcomes", "not asked or has its answer")
+
+	s = begin(t)
+	s.HoldsProposals()
+	change := &engine.ProposeConfigChange{ID: 7}
+	s.broken(s.Stepped(1, change, nil, s.status[1]), "outcomes", "n1 does not answer proposal 7")
+	s = begin(t)
+	s.HoldsProposals()
+	require.NoError(t, s.proposes(1, 7, "x"))
+	s.Crashed(1)
+	s.broken(s.step(1, nil, redirect), "outcomes", "not asked or has its answer")
 }
 
 func TestOutcomesRefusedIsNeverApplied(t *testing.T) {
@@ -599,5 +620,5 @@ func TestOrderContract(t *testing.T) {
 	s.seq[1] = 4
 	s.broken(s.step(1, nil, s.hardState(1, 1, 0)), "order contract", "numbers a Persist action 5 after 0")
 	s = begin(t)
-	s.broken(s.step(1, nil, s.entries(1, command(1, 5, "x"))), "order contract", "persists from 1/5 on, its log ends at 1/1")
+	s.broken(s.step(1, nil, s.entries(1, command(1, 5, "x"))), "order contract", "persists entries from 1/5 on, its log is 0/0..1/1")
 }

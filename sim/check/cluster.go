@@ -19,6 +19,7 @@ type Cluster struct {
 	commits   commitRule
 	outcomes  outcomes
 	reads     linearizableReads
+	snapshots snapshotRule
 }
 
 // New returns the checkers of a cluster that has no history yet.
@@ -31,8 +32,13 @@ func New() *Cluster {
 		commits:   commitRule{holders: map[engine.Position][]engine.Peer{}},
 		outcomes:  newOutcomes(),
 		reads:     linearizableReads{waiting: map[engine.NodeID]map[engine.ReadID]floor{}},
+		snapshots: snapshotRule{labels: map[uint64]engine.SnapshotMeta{}},
 	}
 }
+
+// HoldsProposals says that engines hold proposals back for a while, so that they are answered later than in the Step
+// that took them.
+func (c *Cluster) HoldsProposals() { c.outcomes.held = true }
 
 // Started reports that a node begins a life with an engine made from recovered. An incarnation that is not the
 // one last seen under this id has a new disk.
@@ -43,12 +49,17 @@ func (c *Cluster) Started(peer engine.Peer, recovered engine.Recovered) error {
 		}
 	}
 	n := &node{peer: peer, granted: map[engine.Term]engine.Peer{}}
-	n.disk = image{state: recovered.HardState, log: history{base: recovered.Base}}
+	n.disk = image{state: recovered.HardState, snapshot: recovered.Snapshot, log: history{base: recovered.Base}}
 	n.disk.log.entries = append(n.disk.log.entries, recovered.Entries...)
 	n.memory = n.disk
 	n.memory.log.entries = append([]engine.Entry(nil), recovered.Entries...)
-	n.handed = recovered.Base.Index
-	n.status = engine.Status{Term: recovered.HardState.Term, Vote: recovered.HardState.Vote, Commit: recovered.Commit, Applied: recovered.Base.Index}
+	n.handed = recovered.Snapshot.Position.Index
+	n.status = engine.Status{
+		Term: recovered.HardState.Term, Vote: recovered.HardState.Vote, Commit: max(recovered.Commit, n.handed), Applied: n.handed,
+	}
+	if s := recovered.Snapshot; s.ID != 0 && s.ConfigurationIndex <= recovered.Base.Index {
+		n.labelled(s)
+	}
 	if len(recovered.Entries) > 0 {
 		if err := n.configured(n.memory.log.entries); err != nil {
 			return err
@@ -59,13 +70,13 @@ func (c *Cluster) Started(peer engine.Peer, recovered engine.Recovered) error {
 	if err := c.matching.appended(n, recovered.Entries, recovered.Base); err != nil {
 		return err
 	}
-	return c.complete.recovered(n, recovered.Commit)
+	return c.complete.recovered(n, n.status.Commit)
 }
 
 // Stepped reports that the engine of a node took an event, asked for actions, and has the given status now.
 func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine.Action, status engine.Status) error {
 	n := c.nodes[id]
-	before := n.status
+	before, memory := n.status, n.memory
 	if err := checkLeaderAppendOnly(n, before, actions, status); err != nil {
 		return err
 	}
@@ -91,6 +102,7 @@ func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine
 		c.reads.stepped(n, event, actions),
 		c.complete.checkOneChange(n, actions),
 		c.complete.checkRemoved(n, before),
+		c.snapshots.stepped(n, before, memory, actions, c.complete.knows),
 		c.machines.stepped(n, actions),
 		c.outcomes.stepped(n, event, actions),
 		c.elections.transferred(n, actions),
@@ -117,6 +129,7 @@ func (c *Cluster) Left(from, to engine.NodeID, message engine.Message) error {
 		checkPersistBeforeSend(n, to, message),
 		c.elections.left(n, message),
 		c.votes.left(n, to, message),
+		c.complete.checkNotice(n, to, message),
 	)
 }
 

@@ -15,12 +15,14 @@
 //	election_safety.go       at most one leader a term (§3.2)
 //	single_vote.go           at most one vote a term and node, across restarts (§3.4)
 //	identity.go              nobody campaigns whom no configuration names a voter
-//	membership.go            one change of one node at a time, and everybody goes by the newest one (§4.1)
+//	membership.go            one change of one node at a time, everybody goes by the newest one (§4.1), and who is
+//	                         told of its removal was removed
 //	election_quorum.go       a leader has a majority of votes that count (§3.4)
 //	leader_append_only.go    a leader never rewrites its log (§3.5)
 //	log_matching.go          equal position, equal past (§3.5)
 //	leader_completeness.go   what is committed is in the log of every later leader (§3.6)
 //	state_machine_safety.go  no two machines apply different entries at an index (§3.6)
+//	snapshot_rule.go         what stands in place of the log is what it held (§5.1)
 //	commit_rule.go           a leader commits its own term's entries, on a durable majority (§3.6.2)
 //	immutability.go          what an engine hands out never changes
 //	persist_before_send.go   nothing rests on what a disk may forget (§3.8)

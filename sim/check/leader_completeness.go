@@ -82,6 +82,11 @@ func (l *leaderCompleteness) followed(n *node, before engine.Index) error {
 	return l.agrees(n, n.status.Commit)
 }
 
+// knows reports whether a position is committed.
+func (l *leaderCompleteness) knows(p engine.Position) bool {
+	return p.Index > 0 && p.Index <= engine.Index(len(l.committed)) && l.committed[p.Index-1].position == p
+}
+
 // recovered judges the commit index that a restart begins with.
 func (l *leaderCompleteness) recovered(n *node, commit engine.Index) error {
 	return l.agrees(n, commit)

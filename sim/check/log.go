@@ -55,6 +55,20 @@ func (h *history) replace(entries []engine.Entry) bool {
 	return true
 }
 
+// begin lets everything up to base go, and without keep everything behind it too. It reports whether base is of the
+// history then.
+func (h *history) begin(base engine.Position, keep bool) bool {
+	if !keep {
+		*h = history{base: base}
+		return true
+	}
+	if base.Index < h.base.Index || base.Index > h.last().Index || !h.holds(base) {
+		return false
+	}
+	*h = history{base: base, entries: slices.Clip(h.entries[base.Index-h.base.Index:])}
+	return true
+}
+
 func sameEntry(a, b engine.Entry) bool {
 	return a.Term == b.Term && a.Index == b.Index && a.Kind == b.Kind && bytes.Equal(a.Data, b.Data)
 }

@@ -39,6 +39,14 @@ func (n *node) configured(entries []engine.Entry) error {
 	return nil
 }
 
+// labelled makes the membership of a snapshot's label the only configuration that the node knows of.
+func (n *node) labelled(s engine.SnapshotMeta) {
+	n.configurations = []configurationAt{{
+		position:      engine.Position{Index: s.ConfigurationIndex}, // of a term that the label does not tell
+		Configuration: engine.Configuration{Membership: s.Membership},
+	}}
+}
+
 // follows holds that the later configuration is the earlier one with its change made.
 func (n *node) follows(earlier, later configurationAt) error {
 	want := slices.Clone(earlier.Membership.Members)
@@ -123,7 +131,7 @@ func (l *leaderCompleteness) checkOneChange(n *node, actions []engine.Action) er
 		return nil
 	}
 	begun := n.configurations[len(n.configurations)-1]
-	if len(l.committed) == 0 || l.committed[len(l.committed)-1].position.Term != n.status.Term {
+	if !l.hasCommitted(n.status.Term) {
 		return violated("one change", "%v changes the membership at %v and nothing of term %d is committed", n.peer.ID, begun.position, n.status.Term)
 	}
 	for _, c := range n.configurations[:len(n.configurations)-1] {
@@ -133,6 +141,17 @@ func (l *leaderCompleteness) checkOneChange(n *node, actions []engine.Action) er
 		}
 	}
 	return nil
+}
+
+// hasCommitted reports whether an entry of the term is committed. Terms never fall along what is, and a leader that has
+// been deposed may not know of later ones.
+func (l *leaderCompleteness) hasCommitted(term engine.Term) bool {
+	for _, c := range slices.Backward(l.committed) {
+		if c.position.Term <= term {
+			return c.position.Term == term
+		}
+	}
+	return false
 }
 
 // checkRemoved holds that a node which believes itself removed is not named by some committed configuration.
@@ -147,4 +166,26 @@ func (l *leaderCompleteness) checkRemoved(n *node, before engine.Status) error {
 		}
 	}
 	return violated("removed", "%v believes itself removed, and every committed configuration names it", n.peer)
+}
+
+// checkNotice holds that a notice of removal is true: what it calls committed is, and the configuration in force there
+// does not name the receiver.
+func (l *leaderCompleteness) checkNotice(n *node, to engine.NodeID, message engine.Message) error {
+	notice, ok := message.(*engine.Removed)
+	if !ok {
+		return nil
+	}
+	if notice.Commit.Index == 0 || notice.Commit.Index > engine.Index(len(l.committed)) || l.committed[notice.Commit.Index-1].position != notice.Commit {
+		return violated("removed", "%v tells %v that it is no member as of %v, which is not committed", n.peer, to, notice.Commit)
+	}
+	var inForce configurationAt
+	for _, c := range l.configurations {
+		if c.position.Index <= notice.Commit.Index {
+			inForce = c
+		}
+	}
+	if member, found := inForce.Membership.Lookup(to); found && (member.Incarnation == 0 || member.Incarnation == notice.Incarnation) {
+		return violated("removed", "%v tells %v that it is no member as of %v, and %v names it", n.peer, to, notice.Commit, inForce.position)
+	}
+	return nil
 }

@@ -157,3 +157,30 @@ func TestTransfersAreAnsweredOnce(t *testing.T) {
 	s.Crashed(1)
 	require.NoError(t, s.Converged([]engine.NodeID{1}), "who crashed answers nobody")
 }
+
+func TestNoticesOfRemovalAreTrue(t *testing.T) {
+	removal := configuration(2, 2, engine.ChangeRemove, 3, trio()[:2]...)
+	begin := func() *story {
+		s := founded(t)
+		require.NoError(t, s.leads(1, 2))
+		for _, id := range []engine.NodeID{1, 2} {
+			require.NoError(t, s.step(id, func(st *engine.Status) {
+				st.Last, st.Membership = engine.Position{Term: 2, Index: 2}, engine.Membership{Members: trio()[:2]}
+			}, s.entries(id, removal)))
+			s.syncs(id)
+			require.NoError(t, s.told(id, nil))
+		}
+		require.NoError(t, s.commits(1, 2))
+		return s
+	}
+	notice := func(incarnation engine.Incarnation, term engine.Term, index engine.Index) *engine.Removed {
+		return &engine.Removed{Term: 2, Incarnation: incarnation, Commit: engine.Position{Term: term, Index: index}}
+	}
+	require.NoError(t, begin().Left(1, 3, notice(3, 2, 2)))
+	require.NoError(t, begin().Left(1, 2, notice(9, 2, 2)), "another life of a member")
+	begun := begin()
+	begun.broken(begun.Left(1, 2, notice(2, 2, 2)), "removed", "and 2/2 names it")
+	begun.broken(begun.Left(1, 3, notice(3, 1, 1)), "removed", "and 1/1 names it")
+	begun.broken(begun.Left(1, 3, notice(3, 2, 3)), "removed", "which is not committed")
+	begun.broken(begun.Left(1, 3, notice(3, 1, 2)), "removed", "which is not committed")
+}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/yggr-go/yggr/engine"
@@ -25,8 +26,9 @@ type node struct {
 
 // image is the content of a disk.
 type image struct {
-	state engine.HardState
-	log   history
+	state    engine.HardState
+	snapshot engine.SnapshotMeta
+	log      history
 }
 
 // write is one Persist action.
@@ -35,6 +37,8 @@ type write struct {
 	state   *engine.HardState // of PersistHardState
 	entries []engine.Entry    // of PersistLogEntries, as they were when the engine asked
 	given   []engine.Entry    // the engine's own
+	change  *engine.PersistSnapshot
+	cut     engine.Index // of an installation: what was committed before it; what stood behind is void
 }
 
 // perform carries the write out, and reports whether its entries join the log.
@@ -42,6 +46,10 @@ func (i *image) perform(w write) bool {
 	if w.state != nil {
 		i.state = *w.state
 		return true
+	}
+	if w.change != nil {
+		i.snapshot = w.change.Snapshot
+		return i.log.begin(w.change.Base, w.change.Keep)
 	}
 	return i.log.replace(w.entries)
 }
@@ -57,9 +65,12 @@ func (n *node) emitted(actions []engine.Action) error {
 			return violated("order contract", "%v numbers a Persist action %d after %d", n.peer.ID, w.seq, n.lastSeq)
 		}
 		n.lastSeq = w.seq
+		w.cut = n.status.Commit
 		if !n.memory.perform(w) {
-			return violated("order contract", "%v persists from %v on, its log ends at %v",
-				n.peer.ID, w.entries[0].Position(), n.memory.log.last())
+			return violated("order contract", "%v persists %v, its log is %v..%v", n.peer.ID, w, n.memory.log.base, n.memory.log.last())
+		}
+		if w.change != nil && !w.change.Keep {
+			n.labelled(w.change.Snapshot)
 		}
 		if len(w.entries) > 0 {
 			if err := n.configured(w.entries); err != nil {
@@ -78,9 +89,23 @@ func writeOf(action engine.Action) (write, bool) {
 		return write{seq: a.Seq, state: &state}, true
 	case *engine.PersistLogEntries:
 		return write{seq: a.Seq, entries: slices.Clone(a.Entries), given: a.Entries}, true
+	case *engine.PersistSnapshot:
+		change := *a
+		return write{seq: a.Seq, change: &change}, true
 	default:
 	}
 	return write{}, false
+}
+
+// String names what is written.
+func (w write) String() string {
+	switch {
+	case w.change != nil:
+		return fmt.Sprintf("snapshot %v with a log after %v", w.change.Snapshot, w.change.Base)
+	case w.state != nil:
+		return fmt.Sprintf("term %d", w.state.Term)
+	}
+	return fmt.Sprintf("entries from %v on", w.entries[0].Position())
 }
 
 // durable confirms every pending write up to seq and returns them.
@@ -96,12 +121,16 @@ func (n *node) durable(seq engine.Seq) []write {
 	return confirmed
 }
 
-// durableIndex is the last index on disk, cut to below the first index of every unconfirmed write.
+// durableIndex is the last index on disk, cut to below the first index of every unconfirmed write. An installation
+// leaves what was committed: it is on the disk before it as entries and after it in the snapshot.
 func (n *node) durableIndex() engine.Index {
 	index := n.disk.log.last().Index
 	for _, w := range n.pending {
 		if len(w.entries) > 0 {
 			index = min(index, w.entries[0].Index-1)
+		}
+		if w.change != nil && !w.change.Keep {
+			index = min(index, w.cut)
 		}
 	}
 	return index

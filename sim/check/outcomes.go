@@ -3,17 +3,21 @@ package check
 import (
 	"bytes"
 	"maps"
+	"slices"
 
 	"github.com/yggr-go/yggr/engine"
 )
 
 // outcomes: a proposal, and a change of the membership, is answered once, in the Step that took it, by exactly one of
-// accepted, redirected and rejected; a transfer of leadership is answered once, sooner or later. What was accepted stands in the log where the answer says; what was refused is never applied. A
-// command is acknowledged when the node that accepted it applies it in the same life: in the end every node must
+// accepted, redirected and rejected; a transfer of leadership is answered once, sooner or later, and so is a proposal where
+// proposals may be held for a batch. What was accepted stands in the log where the answer says; what was refused is never
+// applied. A command is acknowledged when the node that accepted it applies it in the same life: in the end every node must
 // have applied it. (That later leaders hold it is leader completeness, for nothing is applied uncommitted.)
 //
 // Commands must be unique within a run: they are told apart by their bytes.
 type outcomes struct {
+	held         bool                   // proposals may be answered later
+	asked        map[answerKey][][]byte // the commands of what has no answer yet, of the present life
 	answered     map[answerKey]bool
 	transfers    map[answerKey]bool                         // begun and not answered, of the present life
 	accepted     map[engine.NodeID]map[engine.Position]bool // of the present life
@@ -33,7 +37,7 @@ type acknowledgement struct {
 
 func newOutcomes() outcomes {
 	return outcomes{
-		answered: map[answerKey]bool{}, transfers: map[answerKey]bool{},
+		asked: map[answerKey][][]byte{}, answered: map[answerKey]bool{}, transfers: map[answerKey]bool{},
 		accepted: map[engine.NodeID]map[engine.Position]bool{},
 		refused:  map[string]engine.NodeID{},
 	}
@@ -42,61 +46,52 @@ func newOutcomes() outcomes {
 func (o *outcomes) crashed(id engine.NodeID) {
 	delete(o.accepted, id)
 	maps.DeleteFunc(o.transfers, func(key answerKey, _ bool) bool { return key.node == id })
+	maps.DeleteFunc(o.asked, func(key answerKey, _ [][]byte) bool { return key.node == id })
 }
 
 func (o *outcomes) stepped(n *node, event engine.Event, actions []engine.Action) error {
-	id, commands, proposed := proposal(event)
 	if transfer, ok := event.(*engine.TransferLeadership); ok {
 		o.transfers[answerKey{n.peer.ID, transfer.ID}] = true
 	}
-	answers := 0
+	id, commands, proposed := proposal(event)
+	key := answerKey{n.peer.ID, id}
+	if proposed && !o.answered[key] {
+		o.asked[key] = commands
+	}
 	for _, action := range actions {
-		switch a := action.(type) {
-		case *engine.ProposalAccepted:
-			answers++
-			if err := o.accept(n, a, commands, proposed && a.ID == id); err != nil {
-				return err
-			}
-		case *engine.ConfigChangeAccepted:
-			answers++
-			if err := o.acceptChange(n, a, event); err != nil {
-				return err
-			}
-		case *engine.ConfigChangeRejected:
-			answers++
-			if err := o.answer(n, a.ID, proposed && a.ID == id); err != nil {
-				return err
-			}
-		case *engine.TransferDone:
-			if err := o.endTransfer(n, a.ID); err != nil {
-				return err
-			}
-		case *engine.TransferFailed:
-			if err := o.endTransfer(n, a.ID); err != nil {
-				return err
-			}
-		case *engine.Redirect:
-			if o.transfers[answerKey{n.peer.ID, a.ID}] {
-				return o.endTransfer(n, a.ID)
-			}
-			answers++
-			if err := o.refuse(n, a.ID, commands, proposed && a.ID == id); err != nil {
-				return err
-			}
-		case *engine.ProposalRejected:
-			answers++
-			if err := o.refuse(n, a.ID, commands, proposed && a.ID == id); err != nil {
-				return err
-			}
-		case *engine.Apply:
-			if err := o.applied(n, a.Entries); err != nil {
-				return err
-			}
-		default:
+		if err := o.judge(n, event, action); err != nil {
+			return err
 		}
 	}
-	if proposed && answers != 1 {
-		return violated("outcomes", "%v answers proposal %d %d times", n.peer.ID, id, answers)
+	_, isChange := event.(*engine.ProposeConfigChange)
+	if _, waits := o.asked[key]; proposed && waits && (isChange || !o.held) {
+		return violated("outcomes", "%v does not answer proposal %d", n.peer.ID, id)
+	}
+	return nil
+}
+
+func (o *outcomes) judge(n *node, event engine.Event, action engine.Action) error {
+	switch a := action.(type) {
+	case *engine.ProposalAccepted:
+		return o.accept(n, a)
+	case *engine.ConfigChangeAccepted:
+		return o.acceptChange(n, a, event)
+	case *engine.ConfigChangeRejected:
+		return o.refuse(n, a.ID)
+	case *engine.TransferDone:
+		return o.endTransfer(n, a.ID)
+	case *engine.TransferFailed:
+		return o.endTransfer(n, a.ID)
+	case *engine.Redirect:
+		if o.transfers[answerKey{n.peer.ID, a.ID}] {
+			return o.endTransfer(n, a.ID)
+		}
+		return o.refuse(n, a.ID)
+	case *engine.ProposalRejected:
+		return o.refuse(n, a.ID)
+	case *engine.Apply:
+		return o.applied(n, a.Entries)
+	default:
 	}
 	return nil
 }
@@ -106,7 +101,7 @@ func proposal(event engine.Event) (engine.ProposalID, [][]byte, bool) {
 	case *engine.ClientProposal:
 		return e.ID, [][]byte{e.Command}, true
 	case *engine.ClientProposalBatch:
-		return e.ID, e.Commands, true
+		return e.ID, slices.Clone(e.Commands), true
 	case *engine.ProposeConfigChange:
 		return e.ID, nil, true
 	default:
@@ -114,17 +109,21 @@ func proposal(event engine.Event) (engine.ProposalID, [][]byte, bool) {
 	return 0, nil, false
 }
 
-func (o *outcomes) answer(n *node, id engine.ProposalID, asked bool) error {
+// answer takes note of the one answer to a proposal and returns its commands.
+func (o *outcomes) answer(n *node, id engine.ProposalID) ([][]byte, error) {
 	key := answerKey{n.peer.ID, id}
-	if !asked || o.answered[key] {
-		return violated("outcomes", "%v answers proposal %d, which was not asked in this step or has its answer", n.peer.ID, id)
+	commands, waits := o.asked[key]
+	if !waits {
+		return nil, violated("outcomes", "%v answers proposal %d, which was not asked or has its answer", n.peer.ID, id)
 	}
+	delete(o.asked, key)
 	o.answered[key] = true
-	return nil
+	return commands, nil
 }
 
-func (o *outcomes) accept(n *node, a *engine.ProposalAccepted, commands [][]byte, asked bool) error {
-	if err := o.answer(n, a.ID, asked); err != nil {
+func (o *outcomes) accept(n *node, a *engine.ProposalAccepted) error {
+	commands, err := o.answer(n, a.ID)
+	if err != nil {
 		return err
 	}
 	if a.Count != len(commands) || a.Term != n.status.Term || n.status.Role != engine.Leader {
@@ -153,8 +152,11 @@ func (o *outcomes) remember(n *node, p engine.Position) {
 // acceptChange holds that an accepted change stands in the log where the answer says.
 func (o *outcomes) acceptChange(n *node, a *engine.ConfigChangeAccepted, event engine.Event) error {
 	asked, ok := event.(*engine.ProposeConfigChange)
-	if err := o.answer(n, a.ID, ok && asked.ID == a.ID); err != nil {
+	if _, err := o.answer(n, a.ID); err != nil {
 		return err
+	}
+	if !ok || asked.ID != a.ID {
+		return violated("outcomes", "%v answers change %d, which was not asked in this step", n.peer.ID, a.ID)
 	}
 	newest := configurationAt{}
 	if len(n.configurations) > 0 {
@@ -177,8 +179,9 @@ func (o *outcomes) endTransfer(n *node, id engine.ProposalID) error {
 	return nil
 }
 
-func (o *outcomes) refuse(n *node, id engine.ProposalID, commands [][]byte, asked bool) error {
-	if err := o.answer(n, id, asked); err != nil {
+func (o *outcomes) refuse(n *node, id engine.ProposalID) error {
+	commands, err := o.answer(n, id)
+	if err != nil {
 		return err
 	}
 	for _, command := range commands {
@@ -200,6 +203,11 @@ func (o *outcomes) applied(n *node, entries []engine.Entry) error {
 }
 
 func (o *outcomes) converged(n *node) error {
+	for key := range o.asked {
+		if key.node == n.peer.ID {
+			return violated("outcomes", "%v has not answered proposal %d", key.node, key.id)
+		}
+	}
 	for key := range o.transfers {
 		if key.node == n.peer.ID {
 			return violated("outcomes", "%v has not answered transfer %d", key.node, key.id)

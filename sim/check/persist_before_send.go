@@ -7,7 +7,7 @@ import "github.com/yggr-go/yggr/engine"
 //
 //   - the term that a candidate or leader speaks for, and its vote for itself in it;
 //   - a granted vote;
-//   - the term of an accepted append, and the log up to its match index.
+//   - the term of an accepted append or a held snapshot, and the log up to its match index.
 //
 // A leader's entries may leave before they are durable: it counts itself only when they are (§10.2.1). A
 // disk that is already in a later term proves nothing wrong: the sync that covered the message's term covered
@@ -16,7 +16,7 @@ func checkPersistBeforeSend(n *node, to engine.NodeID, message engine.Message) e
 	switch m := message.(type) {
 	case *engine.RequestVote:
 		return n.provesVote(n.peer, message)
-	case *engine.AppendEntries, *engine.Heartbeat, *engine.TimeoutNow:
+	case *engine.AppendEntries, *engine.Heartbeat, *engine.TimeoutNow, *engine.SnapshotOffer:
 		return n.provesVote(n.peer, message)
 	case *engine.RequestVoteResponse:
 		if m.Granted {
@@ -24,7 +24,11 @@ func checkPersistBeforeSend(n *node, to engine.NodeID, message engine.Message) e
 		}
 	case *engine.AppendEntriesResponse:
 		if m.Accepted {
-			return n.provesMatch(m)
+			return n.provesMatch(m.Term, m.Match)
+		}
+	case *engine.SnapshotOfferResponse:
+		if m.Verdict == engine.SnapshotHeld {
+			return n.provesMatch(m.Term, m.Match)
 		}
 	default:
 	}
@@ -46,17 +50,17 @@ func voteFor(candidate engine.Peer, term engine.Term) engine.HardState {
 
 // provesMatch looks at what the disk holds and not at the durable index. A write of a later term that will replace
 // entries may be under way already: the acknowledgement was made before it and says nothing about it.
-func (n *node) provesMatch(m *engine.AppendEntriesResponse) error {
-	if n.disk.state.Term > m.Term {
+func (n *node) provesMatch(term engine.Term, match engine.Index) error {
+	if n.disk.state.Term > term {
 		return nil
 	}
-	if n.disk.state.Term < m.Term {
-		return violated("persist before send", "%v accepts an append of term %d, its disk holds term %d",
-			n.peer.ID, m.Term, n.disk.state.Term)
+	if n.disk.state.Term < term {
+		return violated("persist before send", "%v acknowledges something of term %d, its disk holds term %d",
+			n.peer.ID, term, n.disk.state.Term)
 	}
-	if last := n.disk.log.last(); m.Match > last.Index {
+	if last := n.disk.log.last(); match > last.Index {
 		return violated("persist before send", "%v acknowledges up to %d in term %d, its disk holds %v",
-			n.peer.ID, m.Match, m.Term, last)
+			n.peer.ID, match, term, last)
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import "github.com/yggr-go/yggr/engine"
 func checkRecovery(old *node, recovered engine.Recovered) error {
 	disk := old.disk
 	for next := 0; ; next++ {
-		if recovered.HardState == disk.state && recovered.Base == disk.log.base &&
+		if recovered.HardState == disk.state && recovered.Base == disk.log.base && recovered.Snapshot.ID == disk.snapshot.ID &&
 			sameEntries(recovered.Entries, disk.log.entries) {
 			return nil
 		}
