@@ -53,7 +53,9 @@ func (d *driver) storageOpened(ctx actor.Context, message *storageOpened) {
 		Entries:   message.recovered.Entries,
 		Commit:    message.recovered.Commit,
 	}
-	eng, err := engine.New(d.core.cfg.engineConfig(d.identity.Incarnation, d.core.random, d.core.tracer()), recovered)
+	cfg := d.core.cfg.engineConfig(d.identity.Incarnation, d.core.random, d.core.tracer())
+	cfg.SnapshotHintEntries, cfg.SnapshotHintBytes, cfg.MaxLogEntries = 0, 0, 0 // this node takes no snapshots
+	eng, err := engine.New(cfg, recovered)
 	if err != nil {
 		d.fail(ctx, "engine", err)
 		return
