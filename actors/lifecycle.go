@@ -85,6 +85,7 @@ func (d *driver) openTransport(ctx actor.Context) {
 func (d *driver) transportOpened(ctx actor.Context, message *transportOpened) {
 	switch {
 	case message.epoch != d.life.epoch || d.engine == nil:
+	case d.transporter == nil: // it has died since; another one comes at a tick
 	case message.err != nil && d.phase == starting:
 		d.fail(ctx, "transport", message.err)
 	case message.err != nil:

@@ -96,13 +96,23 @@ func (p *peerLanes) forgetEmpty(at int) {
 }
 
 func (l *peerLine) push(message ofPeer) {
-	if l.head == len(l.queue) {
+	switch {
+	case l.head == len(l.queue):
 		l.queue, l.head = l.queue[:0], 0
 		if cap(l.queue) > burstCapacity {
 			l.queue = nil
 		}
+	case len(l.queue) == cap(l.queue) && 2*l.head >= len(l.queue):
+		l.compact()
 	}
 	l.queue = append(l.queue, message)
+}
+
+// compact moves what waits to the front, in place of growing: a line that is never empty would grow for ever.
+func (l *peerLine) compact() {
+	rest := copy(l.queue, l.queue[l.head:])
+	clear(l.queue[rest:])
+	l.queue, l.head = l.queue[:rest], 0
 }
 
 func (l *peerLine) pop() (ofPeer, bool) {

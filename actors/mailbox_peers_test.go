@@ -72,3 +72,16 @@ func TestLinesOfIdsThatAreMadeUpAreForgotten(t *testing.T) {
 	require.Len(t, r.seen, 1500)
 	require.LessOrEqual(t, len(m.peers.lines), keptLines)
 }
+
+// A peer that always says more than the driver has taken keeps its line from ever being empty.
+func TestALineThatIsNeverEmptyDoesNotGrow(t *testing.T) {
+	var l peerLine
+	l.push(testPeerMessage{1, 0})
+	for number := range 4 * burstCapacity {
+		l.push(testPeerMessage{1, number + 1})
+		message, ok := l.pop()
+		require.True(t, ok)
+		require.Equal(t, testPeerMessage{1, number}, message)
+	}
+	require.LessOrEqual(t, cap(l.queue), 16)
+}

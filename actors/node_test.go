@@ -644,6 +644,55 @@ func requireFailed(t *testing.T, n *Node[int64, int64], op string) {
 	require.False(t, known)
 }
 
+// explosiveStorage panics when it is asked for room, once it is armed. After a restart it does not.
+type explosiveStorage struct {
+	persistence.Opener
+	armed *atomic.Bool
+}
+
+type explosiveRoom struct {
+	persistence.Storage
+	armed *atomic.Bool
+}
+
+func (s explosiveStorage) Create(id persistence.Identity, state engine.HardState, first []engine.Entry) (persistence.Storage, error) {
+	storage, err := s.Opener.Create(id, state, first)
+	return explosiveRoom{storage, s.armed}, err
+}
+
+func (s explosiveRoom) NearlyFull() bool {
+	if s.armed.Load() {
+		panic("injected")
+	}
+	return s.Storage.NearlyFull()
+}
+
+func TestCommandsAreAnsweredWhenTheStorageCannotSayHowFullItIs(t *testing.T) {
+	var now atomic.Int64
+	clock := &manualClock{now: &now}
+	var armed atomic.Bool
+	c := newCluster(t, 1)
+	c.storages[1] = explosiveStorage{c.storages[1], &armed}
+	c.adjust = func(cfg *Config) { cfg.Runtime = &Runtime{Clock: clock} }
+	c.startAll()
+	n := c.nodes[1]
+	c.eventually(func() bool { return clock.tick.Load() != nil })
+	c.eventually(func() bool {
+		now.Add(int64(n.core.cfg.TickInterval))
+		(*clock.tick.Load())()
+		_, err := n.Write(t.Context(), 0)
+		return err == nil
+	})
+	c.eventually(func() bool { return !n.core.tickQueued.Load() }) // a tick asks the storage too
+	_, err := n.Status(t.Context())                                // and it is over
+	require.NoError(t, err)
+	armed.Store(true)
+	_, err = n.Write(t.Context(), 1)
+	require.ErrorIs(t, err, ErrOutcomeUnknown)
+	require.ErrorIs(t, err, ErrRestarted)
+	require.Zero(t, n.core.mailbox.admission.pending())
+}
+
 // A full disk ends a node; refusing work before that costs less.
 func TestLeaderRefusesCommandsBeforeTheDiskIsFull(t *testing.T) {
 	c := newCluster(t, 1)

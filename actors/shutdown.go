@@ -76,11 +76,16 @@ func (d *driver) shutdownProgress(ctx actor.Context) {
 	if d.shutdown.stage != shutdownWaiting {
 		return
 	}
-	accepted := d.core.mailbox.admission.pending() + d.core.mailbox.readRoom.pending()
-	if accepted > 0 && !d.shutdownIsOver() {
+	if d.awaited() > 0 && !d.shutdownIsOver() {
 		return
 	}
 	d.handOver(ctx)
+}
+
+// awaited returns how much was accepted and is not answered: commands and reads, changes of the membership that wait
+// for their entries, and a transfer that is under way, which is a successor already.
+func (d *driver) awaited() int {
+	return d.core.mailbox.admission.pending() + d.core.mailbox.readRoom.pending() + d.waiters.len() + len(d.admin)
 }
 
 // shutdownIsOver reports whether the time for accepted work and for finding a successor is up.
