@@ -328,7 +328,7 @@ func (c *chaos) countCommitted() {
 }
 
 // outsidersKnow reports whether every node that is no member follows, and does not believe itself a voter. One whose old
-// configuration names no other voter that is a member still asks nobody who could tell it, and disturbs nobody.
+// configuration names no other voter that is a member still asks nobody who could tell it, and campaigns for ever without disturbing anybody.
 func (c *chaos) outsidersKnow() bool {
 	leader := c.leader()
 	if leader == 0 {
@@ -346,7 +346,7 @@ func (c *chaos) outsidersKnow() bool {
 			_, found := members.Lookup(voter)
 			return found && voter != id
 		})
-		if (asksMembers || !votes) && status.Role != engine.Follower || asksMembers && votes && !status.Removed {
+		if asksMembers && (status.Role != engine.Follower || votes && !status.Removed) {
 			return false
 		}
 	}
