@@ -30,7 +30,6 @@ type chaos struct {
 	tally   tally
 	snap    snapshotFaults
 	full    map[engine.NodeID]bool // disks without room for the snapshots of others
-	bases   map[engine.NodeID]engine.Position
 }
 
 // faults are probabilities: the first group for each message, the others for each node or cluster and round.
@@ -79,7 +78,7 @@ func newChaos(seed uint64, tell func(string)) *chaos {
 	c := &chaos{
 		checker: check.New(), random: random, size: []int{1, 2, 3, 3, 3, 5, 5}[random.IntN(7)],
 		wiped: map[engine.NodeID]bool{}, stalled: map[engine.NodeID]bool{},
-		terms: map[engine.Term]bool{}, full: map[engine.NodeID]bool{}, bases: map[engine.NodeID]engine.Position{},
+		terms: map[engine.Term]bool{}, full: map[engine.NodeID]bool{},
 	}
 	c.faults, c.snap = c.drawFaults(), c.drawSnapshots()
 	c.cluster = scenario.New(scenario.Options{Seed: seed, Observer: c.checker, Tell: tell, Configure: c.drawConfig()})
@@ -140,6 +139,7 @@ func playChaos(seed uint64, tell func(string)) (result tally, err error) {
 		}
 	}()
 	err = c.play()
+	c.tally.installed = c.cluster.Restored()
 	return c.tally, err
 }
 
@@ -215,7 +215,6 @@ func (c *chaos) nodeRound(id engine.NodeID) error {
 	}
 	c.work(id)
 	c.snapshots(id)
-	c.countInstalled(id)
 	if !c.happens(c.faults.lateTick) && c.cluster.Running(id) {
 		if err := c.cluster.Tick(id); err != nil {
 			return err

@@ -30,6 +30,7 @@ type Cluster struct {
 	lastID   engine.ProposalID
 	starts   uint64
 	states   map[engine.Index]uint64 // of every machine that ever was at an index
+	restored int
 	err      error
 }
 
