@@ -164,6 +164,13 @@ func TestTransfersEndWithTheirFollowerAndLeader(t *testing.T) {
 		require.Equal(t, []*AbortSnapshot{{Transfer: m.Transfer}}, pick[*AbortSnapshot](actions))
 		require.Equal(t, "replicate", a.Status().Followers[0].State)
 	})
+	t.Run("it lost data", func(t *testing.T) {
+		a, m := sending(t)
+		actions := a.reject(2, a.sendNumber, Position{Index: 2})
+		require.Len(t, pick[*PeerLostData](actions), 1)
+		require.Equal(t, []*AbortSnapshot{{Transfer: m.Transfer}}, pick[*AbortSnapshot](actions))
+		require.Empty(t, a.alive(30))
+	})
 	t.Run("silence of a learner", func(t *testing.T) {
 		a := newAlone(t, aloneOptions{voters: 3, learners: 1, state: HardState{Term: 1}, change: func(cfg *Config) { cfg.TrailingLogEntries = 0 }})
 		a.lead()
@@ -244,6 +251,8 @@ func TestWhatIsKeptForAFollowerIsBounded(t *testing.T) {
 	require.Equal(t, Index(12), a.Status().Base.Index)
 	require.Equal(t, []*AbortSnapshot{{Transfer: m.Transfer}}, pick[*AbortSnapshot](a.last), "it would bring n2 to where no entries go on")
 	a.sync()
+	a.answerOffer(m, SnapshotHeld, 0, 9) // it had just installed it
+	require.Equal(t, FollowerStatus{ID: 2, Match: 9, Next: 10, State: "snapshot"}, a.Status().Followers[0])
 	offers := a.alive(12)
 	require.Len(t, offers, 1)
 	require.Equal(t, uint64(12), offers[0].Snapshot.ID)

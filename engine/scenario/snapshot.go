@@ -96,6 +96,9 @@ func (c *Cluster) Report(id engine.NodeID) bool {
 	return true
 }
 
+// Restored returns how often machines were given a snapshot of another node.
+func (c *Cluster) Restored() int { return c.restored }
+
 // Hinted reports whether the node's engine has asked for a snapshot since the last capture.
 func (c *Cluster) Hinted(id engine.NodeID) bool { return c.node(id).store.hinted }
 
