@@ -386,12 +386,13 @@ func TestValidateKnowsEveryNumber(t *testing.T) {
 }
 
 func TestValidateNamesEveryProblem(t *testing.T) {
-	cfg := Config{ElectionTimeoutMinTicks: 3, HeartbeatIntervalTicks: 5}
+	cfg := Config{ElectionTimeoutMinTicks: 3, HeartbeatIntervalTicks: 5, LeaseDurationTicks: 9}
 	err := cfg.Validate()
 	require.ErrorIs(t, err, ErrInvalidConfig)
 	for _, problem := range []string{
 		"Cluster has no name", "Storage is nil", "Network is nil", "MaxPendingProposals 0", "Bootstrap is nil",
 		"ID is zero", "TickInterval 0", "ElectionTimeoutMinTicks 3 is not above", "MaxCommandBytes 0",
+		"MaxPendingReads 0", "LeaseDurationTicks 9 is not below", "LeaseDurationTicks 9 needs PreVote",
 	} {
 		require.ErrorContains(t, err, problem)
 	}
