@@ -327,6 +327,34 @@ func TestShutdownServesAcceptedReads(t *testing.T) {
 	delete(c.nodes, 1)
 }
 
+// A read that waits for the voters is accepted work like any other: time goes on while the node waits for it.
+func TestShutdownWaitsForReads(t *testing.T) {
+	var ticks atomic.Int64
+	c := newCluster(t, 1)
+	c.adjust = func(cfg *Config) {
+		cfg.ShutdownTimeout = patience
+		cfg.Runtime = &Runtime{intercept: func(_ string, message any) {
+			if _, ok := message.(*ticked); ok {
+				ticks.Add(1)
+			}
+		}}
+	}
+	c.startAll()
+	n := c.leader()
+	require.True(t, n.core.mailbox.readRoom.enter())
+	stopped := make(chan error, 1)
+	go func() { stopped <- n.Shutdown(context.Background()) }()
+	c.eventually(func() bool {
+		_, err := sum(t.Context(), n)
+		return errors.Is(err, ErrShutdown)
+	})
+	before := ticks.Load()
+	c.eventually(func() bool { return ticks.Load() > before+5 })
+	n.core.mailbox.readRoom.leave()
+	require.NoError(t, <-stopped)
+	delete(c.nodes, 1)
+}
+
 // The machine panics over a command; reads that were ordered behind it get the cause.
 func TestReadsOfAFailedNodeGetTheCause(t *testing.T) {
 	g := newGate()
