@@ -145,11 +145,12 @@ func TestTransfersEndWithTheirFollowerAndLeader(t *testing.T) {
 	})
 	t.Run("the member is gone", func(t *testing.T) {
 		a, m := sending(t)
-		members := Membership{Members: a.Membership().Members[:1]}
-		a.log.register([]configurationAt{{index: a.log.lastIndex(), Configuration: Configuration{Membership: members}}})
-		a.out.reset()
-		a.trackFollowers()
-		require.Equal(t, []Action{&AbortSnapshot{Transfer: m.Transfer}}, a.out.actions)
+		require.IsType(t, &ConfigChangeAccepted{}, a.change(ConfigChange{Kind: ChangeRemove, Target: 2}))
+		require.Empty(t, pick[*AbortSnapshot](a.last), "not before that is committed")
+		a.sync()
+		actions := a.accept(3, a.log.lastIndex())
+		require.Equal(t, []*AbortSnapshot{{Transfer: m.Transfer}}, pick[*AbortSnapshot](actions))
+		require.Nil(t, a.follower(2))
 	})
 	t.Run("others stay", func(t *testing.T) {
 		a, _ := sending(t)
