@@ -36,7 +36,6 @@ type chaos struct {
 	tally     tally
 	snap      snapshotFaults
 	full      map[engine.NodeID]bool // disks without room for the snapshots of others
-	bases     map[engine.NodeID]engine.Position
 }
 
 // faults are probabilities: the first group for each message, the others for each node or cluster and round.
@@ -64,8 +63,7 @@ func newChaos(seed uint64, tell func(string)) *chaos {
 	c := &chaos{
 		checker: check.New(), random: random, size: []int{1, 1, 2, 2, 3, 3, 3, 3, 3, 3, 5, 5, 5, 5, 7}[random.IntN(15)],
 		wiped: map[engine.NodeID]bool{}, stalled: map[engine.NodeID]bool{},
-		terms: map[engine.Term]bool{}, clocks: map[engine.NodeID]*nodeClock{},
-		full: map[engine.NodeID]bool{}, bases: map[engine.NodeID]engine.Position{},
+		terms: map[engine.Term]bool{}, clocks: map[engine.NodeID]*nodeClock{}, full: map[engine.NodeID]bool{},
 	}
 	c.faults, c.snap, c.batch = c.drawFaults(), c.drawSnapshots(), c.drawBatch()
 	c.seen = newWitness(c.checker, &c.tally)
@@ -146,6 +144,7 @@ func playChaos(seed uint64, tell func(string)) (result tally, err error) {
 		}
 	}()
 	err = c.play()
+	c.tally.installed = c.cluster.Restored()
 	return c.tally, err
 }
 
@@ -238,7 +237,6 @@ func (c *chaos) nodeRound(id engine.NodeID) error {
 	}
 	c.work(id)
 	c.snapshots(id)
-	c.countInstalled(id)
 	if !c.happens(c.faults.lateTick) && c.cluster.Running(id) && c.clocks[id].beats(c.cluster.Clock(id)) {
 		if err := c.cluster.Tick(id); err != nil {
 			return err

@@ -328,7 +328,8 @@ func (c *chaos) countCommitted() {
 }
 
 // outsidersKnow reports whether every node that is no member follows, and does not believe itself a voter. One whose old
-// configuration names no other voter that is a member still asks nobody who could tell it, and disturbs nobody.
+// configuration names no other voter that is a member still, with the disk that it was added with, asks nobody who could
+// tell it, and campaigns for ever without disturbing anybody.
 func (c *chaos) outsidersKnow() bool {
 	leader := c.leader()
 	if leader == 0 {
@@ -343,10 +344,10 @@ func (c *chaos) outsidersKnow() bool {
 		self, named := status.Membership.Lookup(id)
 		votes := named && self.Role == engine.Voter && self.Incarnation == peer.Incarnation
 		asksMembers := slices.ContainsFunc(status.Membership.Voters(), func(voter engine.NodeID) bool {
-			_, found := members.Lookup(voter)
-			return found && voter != id
+			m, found := members.Lookup(voter)
+			return found && voter != id && m.Incarnation == c.cluster.Peer(voter).Incarnation
 		})
-		if (asksMembers || !votes) && status.Role != engine.Follower || asksMembers && votes && !status.Removed {
+		if asksMembers && (status.Role != engine.Follower || votes && !status.Removed) {
 			return false
 		}
 	}

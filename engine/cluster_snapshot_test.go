@@ -22,11 +22,11 @@ type snapshotFaults struct {
 // drawSnapshots makes snapshots rare in a third of all seeds and frequent in the others, with logs so short that
 // followers are left behind.
 func (c *chaos) drawSnapshots() snapshotFaults {
-	often := 0.02 * float64(c.random.IntN(3))
+	often := 0.05 * float64(c.random.IntN(3))
 	return snapshotFaults{
-		hinted: c.random.Float64(), capture: c.random.Float64() * often, report: 0.1 + 0.9*c.random.Float64(),
+		hinted: 0.3 + 0.7*c.random.Float64(), capture: c.random.Float64() * often, report: 0.1 + 0.9*c.random.Float64(),
 		move: 0.2 + 0.8*c.random.Float64(), interrupt: c.sometimes(0.1), damage: c.sometimes(0.05), lost: c.sometimes(0.03),
-		fill: c.sometimes(0.02), trailing: c.random.IntN(3) * c.random.IntN(20), hint: 5 + c.random.IntN(60),
+		fill: c.sometimes(0.02), trailing: c.random.IntN(3) / 2 * c.random.IntN(20), hint: 2 + c.random.IntN(25),
 		pinned: []int{0, 500, 1 << 20, 1 << 20}[c.random.IntN(4)], chunkBytes: 1 + c.random.IntN(1000),
 	}
 }
@@ -68,15 +68,6 @@ func (c *chaos) moveSnapshots() {
 			c.cluster.MoveChunk(t, uint64(1+c.random.IntN(f.chunkBytes)))
 		}
 	}
-}
-
-// countInstalled counts the snapshots of others in which the machines stand, as far as a round shows it.
-func (c *chaos) countInstalled(id engine.NodeID) {
-	status := c.cluster.Status(id)
-	if status.Snapshot.Index > 0 && status.Snapshot == status.Base && c.bases[id] != status.Base {
-		c.tally.installed++
-	}
-	c.bases[id] = status.Base
 }
 
 // TestATransferSlowerThanTheLogGrowsConverges: while a snapshot is under way the leader takes fifteen times as much log

@@ -37,13 +37,16 @@ func (e *Engine) changeCommitted() {
 // dismissLeaving lets those go that were removed, and tells them.
 func (e *Engine) dismissLeaving() {
 	for _, p := range e.followers {
-		if p.leaving && p.Incarnation != 0 {
+		if !p.leaving {
+			continue
+		}
+		p.left = true
+		e.endTransfer(p)
+		if p.Incarnation != 0 {
 			e.heartbeat(p)
 			e.tellIfOutside(Peer{ID: p.ID, Incarnation: p.Incarnation})
 		}
-		p.left = p.leaving
 	}
-	e.endTransfers(e.followers, func(p *progress) bool { return !p.left })
 	e.followers = slices.DeleteFunc(e.followers, func(p *progress) bool { return p.left })
 }
 

@@ -183,7 +183,6 @@ func (e *Engine) trackFollowers() {
 		followers = append(followers, p)
 	}
 	slices.SortFunc(followers, func(a, b *progress) int { return cmp.Compare(a.ID, b.ID) })
-	e.endTransfers(e.followers, func(p *progress) bool { return slices.Contains(followers, p) })
 	e.followers = followers
 }
 

@@ -211,7 +211,7 @@ func TestOneChangeInFlight(t *testing.T) {
 			a.meets(id)
 		}
 		for range rapid.IntRange(1, 40).Draw(rt, "steps") {
-			if a.role != Leader {
+			if a.role != Leader || len(a.followers) == 0 {
 				break
 			}
 			switch rapid.IntRange(0, 3).Draw(rt, "step") {

@@ -124,6 +124,29 @@ func TestWhoIsToldOfItsRemoval(t *testing.T) {
 	require.Empty(t, ask(a, peer(2)), "a founder that is not bound is a member in any life")
 }
 
+// A snapshot from before a node's addition does not name it either, and that is no removal.
+func TestJoinerIsNotRemovedByASnapshotThatDoesNotNameIt(t *testing.T) {
+	label := following(t).of(7, Position{Term: 3, Index: 20})
+	label.Membership = label.Membership.without(1)
+	for removed, a := range map[bool]*alone{true: following(t), false: newAlone(t, aloneOptions{raw: &Recovered{}})} {
+		a.receive(2, offer(5, 77, label))
+		a.step(&SnapshotReceived{Transfer: 77})
+		require.Equal(t, label.Position, a.log.base)
+		require.Equal(t, removed, a.Status().Removed)
+	}
+}
+
+// A node that is no follower any more hears so whatever it answers.
+func TestWhoIsNoFollowerIsToldAtEveryAnswer(t *testing.T) {
+	a := ready(t, 3, 0)
+	for _, m := range []Message{
+		&AppendEntriesResponse{Term: 2, Number: 1, Accepted: true, Match: 1}, &HeartbeatResponse{Term: 2, Number: 1},
+		&SnapshotOfferResponse{Term: 2, Number: 1, Transfer: 7, Verdict: SnapshotAccepted},
+	} {
+		require.Len(t, sent[*Removed](a.receive(9, m), 9), 1, "%T", m)
+	}
+}
+
 func TestLeaderAndJoinerDoNotBelieveNotices(t *testing.T) {
 	a := ready(t, 3, 0)
 	a.receive(2, notice(2, 9))

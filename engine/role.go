@@ -14,7 +14,7 @@ func (e *Engine) becomeFollower(leader NodeID) {
 		e.resetElectionTimer()
 	}
 	e.leader = leader
-	e.endTransfers(e.followers, func(*progress) bool { return false })
+	e.endTransfers()
 	e.followers = nil
 	e.redirectBatch()
 	e.endReads()

@@ -186,12 +186,10 @@ func (e *Engine) endTransfer(p *progress) {
 	}
 }
 
-// endTransfers ends the transfers to all these followers, except to those that stay.
-func (e *Engine) endTransfers(followers []*progress, stays func(*progress) bool) {
-	for _, p := range followers {
-		if !stays(p) {
-			e.endTransfer(p)
-		}
+// endTransfers ends the transfers to all followers.
+func (e *Engine) endTransfers() {
+	for _, p := range e.followers {
+		e.endTransfer(p)
 	}
 }
 

@@ -145,11 +145,12 @@ func TestTransfersEndWithTheirFollowerAndLeader(t *testing.T) {
 	})
 	t.Run("the member is gone", func(t *testing.T) {
 		a, m := sending(t)
-		members := Membership{Members: a.Membership().Members[:1]}
-		a.log.register([]configurationAt{{index: a.log.lastIndex(), Configuration: Configuration{Membership: members}}})
-		a.out.reset()
-		a.trackFollowers()
-		require.Equal(t, []Action{&AbortSnapshot{Transfer: m.Transfer}}, a.out.actions)
+		require.IsType(t, &ConfigChangeAccepted{}, a.change(ConfigChange{Kind: ChangeRemove, Target: 2}))
+		require.Empty(t, pick[*AbortSnapshot](a.last), "not before that is committed")
+		a.sync()
+		actions := a.accept(3, a.log.lastIndex())
+		require.Equal(t, []*AbortSnapshot{{Transfer: m.Transfer}}, pick[*AbortSnapshot](actions))
+		require.Nil(t, a.follower(2))
 	})
 	t.Run("others stay", func(t *testing.T) {
 		a, _ := sending(t)
@@ -163,6 +164,13 @@ func TestTransfersEndWithTheirFollowerAndLeader(t *testing.T) {
 		actions := a.accept(2, 9)
 		require.Equal(t, []*AbortSnapshot{{Transfer: m.Transfer}}, pick[*AbortSnapshot](actions))
 		require.Equal(t, "replicate", a.Status().Followers[0].State)
+	})
+	t.Run("it lost data", func(t *testing.T) {
+		a, m := sending(t)
+		actions := a.reject(2, a.sendNumber, Position{Index: 2})
+		require.Len(t, pick[*PeerLostData](actions), 1)
+		require.Equal(t, []*AbortSnapshot{{Transfer: m.Transfer}}, pick[*AbortSnapshot](actions))
+		require.Empty(t, a.alive(30))
 	})
 	t.Run("silence of a learner", func(t *testing.T) {
 		a := newAlone(t, aloneOptions{voters: 3, learners: 1, state: HardState{Term: 1}, change: func(cfg *Config) { cfg.TrailingLogEntries = 0 }})
@@ -244,6 +252,8 @@ func TestWhatIsKeptForAFollowerIsBounded(t *testing.T) {
 	require.Equal(t, Index(12), a.Status().Base.Index)
 	require.Equal(t, []*AbortSnapshot{{Transfer: m.Transfer}}, pick[*AbortSnapshot](a.last), "it would bring n2 to where no entries go on")
 	a.sync()
+	a.answerOffer(m, SnapshotHeld, 0, 9) // it had just installed it
+	require.Equal(t, FollowerStatus{ID: 2, Match: 9, Next: 10, State: "snapshot"}, a.Status().Followers[0])
 	offers := a.alive(12)
 	require.Len(t, offers, 1)
 	require.Equal(t, uint64(12), offers[0].Snapshot.ID)

@@ -31,6 +31,7 @@ type Cluster struct {
 	lastRead engine.ReadID
 	starts   uint64
 	states   map[engine.Index]uint64 // of every machine that ever was at an index
+	restored int
 	err      error
 }
 

@@ -254,6 +254,7 @@ func (c *Cluster) apply(n *node, count int) {
 	for _, t := range done {
 		if t.restore != nil {
 			c.restore(n, *t.restore)
+			c.restored++
 		} else {
 			c.take(n, t.entry)
 		}

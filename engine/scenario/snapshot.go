@@ -62,9 +62,14 @@ func (n *node) capture() (file, error) {
 	n.store.count++
 	state := slices.Clip(m.applied)
 	return file{state: state, label: engine.SnapshotMeta{
-		ID: uint64(n.peer.ID)<<8 | n.store.count, Position: state[len(state)-1].Position(),
+		ID: n.snapshotID(), Position: state[len(state)-1].Position(),
 		Membership: m.membership, ConfigurationIndex: m.configuration, Size: bytesOf(state), Checksum: m.sum,
 	}}, nil
+}
+
+// snapshotID names the newest capture: the third of n1 is 103, in hexadecimal, and the 259th differs in its upper half.
+func (n *node) snapshotID() uint64 {
+	return n.store.count>>8<<32 | uint64(n.peer.ID)<<8 | n.store.count&0xff
 }
 
 // Capture takes a snapshot of the node's machine as it is now. The engine hears of it by Report.
@@ -95,6 +100,9 @@ func (c *Cluster) Report(id engine.NodeID) bool {
 	c.handle(n, &engine.SnapshotTaken{Now: c.clock(n), Snapshot: taken.label})
 	return true
 }
+
+// Restored returns how often machines were given a snapshot of another node.
+func (c *Cluster) Restored() int { return c.restored }
 
 // Hinted reports whether the node's engine has asked for a snapshot since the last capture.
 func (c *Cluster) Hinted(id engine.NodeID) bool { return c.node(id).store.hinted }
