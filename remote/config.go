@@ -28,7 +28,8 @@ type TCPConfig struct {
 	ClientTLS *tls.Config
 	// PeerName returns the name that the certificate of a member holds among its DNS names or IP addresses, and no
 	// other member's does: so nobody can claim another member's id. It takes the place of ClientTLS.ServerName. It is
-	// needed with TLS, unless AllowAnyCertificate is set, and called by several goroutines.
+	// needed with TLS, unless AllowAnyCertificate is set. It is called by several goroutines, with any id that somebody
+	// claims: it must not panic, and returns "" for an id that no certificate is for.
 	PeerName func(engine.NodeID) string
 	// AllowAnyCertificate permits TLS without PeerName: whoever has a certificate that the TLS configurations accept
 	// may claim any id.

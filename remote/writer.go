@@ -77,6 +77,10 @@ func (w *writer) writeInline() bool {
 func (w *writer) flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.drain()
+}
+
+func (w *writer) drain() error {
 	for w.messages > 0 || w.load(writeBatchBytes) {
 		n, err := w.conn.Write(w.buffer[w.written:])
 		w.wrote(n, err)
@@ -87,15 +91,12 @@ func (w *writer) flush() error {
 	return nil
 }
 
-// keepAlive writes a sign of life behind everything that waits.
+// keepAlive writes a sign of life behind everything that waits, and never into the middle of a frame.
 func (w *writer) keepAlive() error {
-	if err := w.flush(); err != nil {
-		return err
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.messages > 0 {
-		return nil // what is being written is a sign of life
+	if err := w.drain(); err != nil {
+		return err
 	}
 	_, err := w.conn.Write(keepAlive)
 	return err
