@@ -68,6 +68,36 @@ func TestLeaderThatRemovesItselfAnswersFirst(t *testing.T) {
 	require.NotSame(t, leader, c.leader(), "the others elect another")
 }
 
+// The others commit the change while the leader's own disk is busy, so it steps down before it has applied what its caller
+// waits for. It knows how that ended all the same.
+func TestLeaderThatRemovesItselfAnswersAlsoWithASlowDisk(t *testing.T) {
+	c := newCluster(t, 3)
+	var f faults
+	c.adjust = f.on
+	c.startAll()
+	defer f.resume()
+	leader := c.leader()
+	id := c.idOf(leader)
+	f.stallIn(id, persistenceName)
+	type result struct {
+		receipt Receipt
+		err     error
+	}
+	answers := make(chan result, 1)
+	go func() {
+		receipt, err := leader.Admin().Remove(context.Background(), id)
+		answers <- result{receipt, err}
+	}()
+	c.eventually(func() bool {
+		status, err := leader.Status(t.Context())
+		return err == nil && status.Role != engine.Leader
+	})
+	f.resume()
+	answer := <-answers
+	require.NoError(t, answer.err)
+	require.NotContains(t, answer.receipt.Membership.Voters(), id)
+}
+
 // Every error of membership changes is reached through the API.
 func TestRefusedChangesSayWhy(t *testing.T) {
 	c := newCluster(t, 2)

@@ -21,7 +21,7 @@ func (d *driver) publish(ctx actor.Context) {
 		role: d.engine.Role(), term: d.engine.Term(), leader: d.engine.Leader(), membership: d.engine.Membership().Members,
 	}
 	if was.role == engine.Leader && (d.view.role != engine.Leader || d.view.term != was.term) {
-		d.waiters.fail(ErrLostLeadership)
+		d.waiters.failBut(ErrLostLeadership, d.changeMade)
 		d.writes = d.writes[:0] // who is sent elsewhere waits for no disk, least of all for one that hangs
 		d.core.mailbox.hold(false)
 		ctx.Send(d.apply, &leadershipLost{handed: d.handedIndex})
@@ -39,6 +39,13 @@ func (d *driver) publish(ctx actor.Context) {
 	if moved || d.view.leader != was.leader || d.view.term != was.term {
 		d.publishLeader()
 	}
+}
+
+// changeMade reports whether somebody waits for a change of the membership that is committed: a leader that it takes out
+// of office, because it removed itself, knows how it ended, and says so when the entry is applied here.
+func (d *driver) changeMade(w *waiter) bool {
+	_, change := w.reply.(changeRequest)
+	return change && w.first <= d.engine.Commit()
 }
 
 func (d *driver) publishMembership(ctx actor.Context) {

@@ -57,11 +57,19 @@ func (w *waiters) compact() {
 }
 
 // fail answers every waiter that is left with OutcomeUnknown.
-func (w *waiters) fail(cause error) {
+func (w *waiters) fail(cause error) { w.failBut(cause, func(*waiter) bool { return false }) }
+
+// failBut is fail for all but those who stay.
+func (w *waiters) failBut(cause error, stays func(*waiter) bool) {
+	kept := w.queue[:0]
 	for i := w.head; i < len(w.queue); i++ {
-		item := &w.queue[i]
-		item.answer(unknown(item.position(), cause))
+		item := w.queue[i]
+		if stays(&item) {
+			kept = append(kept, item)
+		} else {
+			item.answer(unknown(item.position(), cause))
+		}
 	}
-	clear(w.queue)
-	w.queue, w.head = w.queue[:0], 0
+	clear(w.queue[len(kept):])
+	w.queue, w.head = kept, 0
 }
