@@ -39,6 +39,9 @@ func TestClusterGrowsThroughLearnersAndShrinks(t *testing.T) {
 		m, _ = receipt.Membership.Lookup(id)
 		require.Equal(t, engine.Voter, m.Role)
 		require.NotZero(t, receipt.Position.Index)
+		status, err := c.nodes[id].Status(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, m.Incarnation, status.Incarnation, "an operator can read off a node which life of it is meant")
 	}
 	sum, err := c.leader().Write(t.Context(), 5)
 	require.NoError(t, err)

@@ -11,9 +11,10 @@ import (
 // Status is a point-in-time view of a node.
 type Status struct {
 	engine.Status
-	Cluster engine.ClusterID
-	Address string // where peers dial this node
-	Err     error  // why the node has failed; nil while it serves
+	Cluster     engine.ClusterID
+	Incarnation engine.Incarnation // of the node's storage: what [OfIncarnation] asks for
+	Address     string             // where peers dial this node
+	Err         error              // why the node has failed; nil while it serves
 }
 
 // NodeMetrics gathers the counters and gauges of a node's parts. How far each follower is stands in Followers.
@@ -64,7 +65,7 @@ func (d *driver) answer(ctx actor.Context, q question) {
 }
 
 func (d *driver) status() Status {
-	s := Status{Cluster: d.identity.Cluster}
+	s := Status{Cluster: d.identity.Cluster, Incarnation: d.identity.Incarnation}
 	if d.core.failure != nil {
 		s.Err = d.core.failure
 	}

@@ -71,6 +71,7 @@ func localRequests() []request {
 		{name: "config", arity: -2, flags: fast, answer: (*connection).config},
 		{name: "cluster", arity: -2, flags: fast, answer: (*connection).cluster},
 		{name: "info", arity: -1, flags: fast, answer: (*connection).info},
+		{name: "raft", arity: -2, flags: []string{"admin", "stale"}, answer: (*connection).raft},
 		{name: "quit", arity: -1, flags: fast, answer: (*connection).quit},
 	}
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 
@@ -23,8 +25,9 @@ type fakeStore struct {
 	leader  actors.Leader
 	refuse  func(call int) error // nil: every call succeeds
 	calls   int
-	batches []int // sizes of the proposals that were applied
-	reads   []int // sizes of the reads that were served
+	batches []int    // sizes of the proposals that were applied
+	reads   []int    // sizes of the reads that were served
+	asked   []string // what the administration was asked for
 }
 
 func (f *fakeStore) Write(ctx context.Context, command Command) (Result, error) {
@@ -80,6 +83,74 @@ func (f *fakeStore) CurrentLeader() (actors.Leader, bool) {
 	return f.leader, f.leader.ID != 0
 }
 
+func (f *fakeStore) Status(ctx context.Context) (actors.Status, error) {
+	m, err := f.NodeMetrics(ctx)
+	return m.Status, err
+}
+
+func (f *fakeStore) Admin() administration { return f }
+
+func (f *fakeStore) AddVoter(_ context.Context, id engine.NodeID, address string, options ...actors.ChangeOption) (actors.Receipt, error) {
+	return f.change(engine.ConfigChange{Kind: engine.ChangeAddVoter, Target: id, Address: address}, options)
+}
+
+func (f *fakeStore) AddLearner(_ context.Context, id engine.NodeID, address string, options ...actors.ChangeOption) (actors.Receipt, error) {
+	return f.change(engine.ConfigChange{Kind: engine.ChangeAddLearner, Target: id, Address: address}, options)
+}
+
+func (f *fakeStore) Promote(_ context.Context, id engine.NodeID, options ...actors.ChangeOption) (actors.Receipt, error) {
+	return f.change(engine.ConfigChange{Kind: engine.ChangePromote, Target: id}, options)
+}
+
+func (f *fakeStore) Demote(_ context.Context, id engine.NodeID) (actors.Receipt, error) {
+	return f.change(engine.ConfigChange{Kind: engine.ChangeDemote, Target: id}, nil)
+}
+
+func (f *fakeStore) Remove(_ context.Context, id engine.NodeID) (actors.Receipt, error) {
+	return f.change(engine.ConfigChange{Kind: engine.ChangeRemove, Target: id}, nil)
+}
+
+func (f *fakeStore) UpdateAddress(_ context.Context, id engine.NodeID, address string) (actors.Receipt, error) {
+	return f.change(engine.ConfigChange{Kind: engine.ChangeUpdateAddress, Target: id, Address: address}, nil)
+}
+
+// change notes what it was asked for. Its receipt is always the same.
+func (f *fakeStore) change(change engine.ConfigChange, options []actors.ChangeOption) (actors.Receipt, error) {
+	for _, option := range options {
+		option(&change)
+	}
+	return actors.Receipt{
+		Position: engine.Position{Term: 3, Index: 17},
+		Membership: engine.Membership{Members: []engine.Member{
+			{ID: 1, Incarnation: 0xa1, Role: engine.Voter, Address: "127.0.0.1:7101"},
+			{ID: 4, Role: engine.Learner, Address: "127.0.0.1:7104"},
+		}},
+	}, f.ask(fmt.Sprintf("%v %v %q incarnation=%x force=%v", change.Kind, change.Target, change.Address, uint64(change.Incarnation), change.Force))
+}
+
+func (f *fakeStore) TransferLeadership(_ context.Context, target engine.NodeID) error {
+	return f.ask(fmt.Sprintf("transfer to %v", target))
+}
+
+func (f *fakeStore) ask(what string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, what)
+	if f.refuse == nil {
+		return nil
+	}
+	return f.refuse(len(f.asked))
+}
+
+// lastAsked returns what the administration was asked for since the last call, which was once at most.
+func (f *fakeStore) lastAsked() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	asked := strings.Join(f.asked, "; ")
+	f.asked = nil
+	return asked
+}
+
 func (f *fakeStore) NodeMetrics(context.Context) (actors.NodeMetrics, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -89,8 +160,13 @@ func (f *fakeStore) NodeMetrics(context.Context) (actors.NodeMetrics, error) {
 	m.Status.Term = f.leader.Term
 	m.Status.Leader = f.leader.ID
 	m.Status.Commit = engine.Index(f.index)
-	m.Status.Membership = engine.Membership{Members: []engine.Member{{ID: 1, Role: engine.Voter, Address: "127.0.0.1:7001"}}}
-	m.Status.Followers = []engine.FollowerStatus{{ID: 2, Match: 7, Next: 8, State: "replicating"}}
+	m.Status.Membership = engine.Membership{Members: []engine.Member{
+		{ID: 1, Incarnation: 0xa1, Role: engine.Voter, Address: "127.0.0.1:7101"},
+		{ID: 2, Role: engine.Learner, Address: "127.0.0.1:7102"},
+	}}
+	m.Status.Followers = []engine.FollowerStatus{{ID: 2, IsLearner: true, Match: 7, Next: 8, State: "replicate"}}
+	m.Status.Last = engine.Position{Term: 1, Index: 9}
+	m.Status.Incarnation, m.Status.Address = 0xa1, "127.0.0.1:7101"
 	m.Persistence.Syncs = 42
 	return m, nil
 }

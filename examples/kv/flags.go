@@ -90,6 +90,10 @@ func parseFlags(args []string, help io.Writer) (options, error) {
 			fmt.Fprintln(help, "kv: a replicated key-value store that speaks the Redis protocol")
 			set.SetOutput(help)
 			set.PrintDefaults()
+			fmt.Fprintln(help, "\nThe client port takes what administers the cluster, too (see examples/README.md):")
+			for _, line := range newHelpReport().lines() {
+				fmt.Fprintln(help, "  "+line)
+			}
 			return o, err
 		}
 		return o, usageError("%w", err)

@@ -67,7 +67,7 @@ func TestCommands(t *testing.T) {
 		{"HELLO 2 SETNAME you", []any{"server", "redis", "version", "7.0.0", "proto", int64(2), "id", int64(1), "mode", "cluster", "role", "master", "modules", []any{}}},
 		{"HELLO 2 AUTH me secret", refused("ERR syntax error")},
 		{"CLIENT GETNAME", "you"},
-		{"COMMAND COUNT", int64(16)},
+		{"COMMAND COUNT", int64(17)},
 		{"COMMAND DOCS", []any{}},
 		{"COMMAND INFO get nosuch", []any{[]any{"get", int64(2), []any{"readonly"}, int64(1), int64(1), int64(1)}, nil}},
 		{"CLUSTER KEYSLOT somekey", int64(11058)},
@@ -310,8 +310,8 @@ func TestInfo(t *testing.T) {
 	all := c.info()
 	for name, want := range map[string]string{
 		"role": "leader", "term": "1", "leader": "1", "commit": "1", "id": "1", "log_syncs": "42", "connected_clients": "1",
-		"cluster_name": "test", "member0": "id=1,role=voter,address=127.0.0.1:7001,incarnation=0000000000000000",
-		"follower0": "id=2,match=7,next=8,state=replicating", "total_commands_processed": "2",
+		"cluster_name": "test", "member0": "id=1,role=voter,address=127.0.0.1:7101,incarnation=00000000000000a1",
+		"follower0": "id=2,match=7,next=8,state=replicate", "total_commands_processed": "2",
 	} {
 		require.Equal(t, want, all[name], name)
 	}

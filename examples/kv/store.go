@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/yggr-go/yggr/actors"
+	"github.com/yggr-go/yggr/engine"
 )
 
 // store is what the client port needs of a node. Its errors are those of the node.
@@ -12,6 +13,9 @@ type store interface {
 	WriteBatch(ctx context.Context, commands []Command) ([]Result, error)
 	// ReadBatch answers commands that change nothing, all at one point of the history.
 	ReadBatch(ctx context.Context, commands []Command) ([]Result, error)
+	Status(ctx context.Context) (actors.Status, error)
+	Admin() administration
+	TransferLeadership(ctx context.Context, target engine.NodeID) error
 	NodeMetrics(ctx context.Context) (actors.NodeMetrics, error)
 	CurrentLeader() (actors.Leader, bool)
 }
@@ -20,6 +24,9 @@ type store interface {
 type nodeStore struct{ *node }
 
 var _ store = nodeStore{}
+
+// Admin implements store.
+func (n nodeStore) Admin() administration { return n.node.Admin() }
 
 // ReadBatch implements store with a linearizable read: nothing is written for it.
 func (n nodeStore) ReadBatch(ctx context.Context, commands []Command) ([]Result, error) {
