@@ -102,7 +102,9 @@ func TestRefusedChangesSayWhy(t *testing.T) {
 
 func TestTooFarBehindAndChangeInProgress(t *testing.T) {
 	c := newCluster(t, 2)
-	c.adjust = func(cfg *Config) { cfg.MaxAppendEntries, cfg.ElectionTimeoutMaxTicks, cfg.ElectionTimeoutMinTicks = 1, 300, 200 }
+	c.adjust = func(cfg *Config) {
+		cfg.MaxAppendEntries, cfg.ElectionTimeoutMaxTicks, cfg.ElectionTimeoutMinTicks = 1, 300, 200
+	}
 	c.startAll()
 	leader := c.leader()
 	_, err := leader.Admin().AddLearner(t.Context(), 3, remote.InProcessAddress(3))

@@ -43,8 +43,8 @@ func (e *NotLeaderError) Error() string {
 // Is makes errors.Is(err, ErrNotLeader) true.
 func (e *NotLeaderError) Is(target error) bool { return target == ErrNotLeader }
 
-// ErrNotReady: the leader has not committed an entry of its own term yet, which takes a round trip after an election. No
-// read is served and no membership is changed before that. Retry in a moment.
+// ErrNotReady says that the leader has not committed an entry of its own term yet, which takes a round trip after an
+// election. No read is served and no membership is changed before that. Retry in a moment.
 var ErrNotReady = errors.New("actors: leader not ready")
 
 // Reads that are not served. They leave no trace, so each may be asked again; beside these, reads get ErrNotReady, ErrNoLeader,

@@ -45,7 +45,8 @@ type transferMessage struct {
 
 func (q *transferMessage) target() engine.NodeID { return q.to }
 func (q *transferMessage) refuse(err error)      { q.core.reply(q.sender, &ProposeFailed{Err: err}) }
-func (q *transferMessage) transferred()          { q.core.reply(q.sender, &LeadershipTransferred{}) }
+
+func (q *transferMessage) transferred() { q.core.reply(q.sender, &LeadershipTransferred{}) }
 
 func (c *core) adaptChange(message *ChangeMembership, sender *actor.PID) any {
 	return &changeMessage{pidPort: pidPort{core: c, sender: sender}, asked: message.Change}
