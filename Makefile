@@ -7,8 +7,8 @@ setup := tools/setup.sh
 gotestsum := $(CURDIR)/.tools/bin/gotestsum --format standard-quiet --
 FUZZTIME = $(or $(TIME),30s)
 
-# Every module that holds Go code, the library's own first.
-modules := $(shell find . -name go.mod -not -path './tools/*' -not -path './.*/*' | sed 's|/go.mod$$||' | sort)
+# Every module, the library's own first.
+modules := $(shell find . -name go.mod -not -path './.*/*' | sed 's|/go.mod$$||' | sort)
 
 .PHONY: help
 help: ## list the targets
@@ -40,6 +40,11 @@ chaos: ## kill the leader of three real processes thirty times while clients wri
 .PHONY: fuzz
 fuzz: ## run each fuzz target in turn; TIME=30s is the time for one
 	@tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: mutants
+mutants: ## put known bugs back, one at a time, and tell which test notices; ONLY=R7 for those of one rule; half an hour
+	@$(setup) go
+	@cd tools && go run ./mutants $(if $(ONLY),-only '$(ONLY)')
 
 .PHONY: bench
 bench: ## the benchmarks of each package, then SET against three processes

@@ -97,6 +97,10 @@ var importRules = []importRule{
 		others: []string{protoactor, hclog},
 		reason: "examples show what a user can do with the exported packages",
 	},
+	{
+		folder: "tools",
+		reason: "tools work on the tree from outside and build without it",
+	},
 }
 
 // What any test may use beside what its package may.

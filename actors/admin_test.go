@@ -3,7 +3,9 @@ package actors
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -274,4 +276,89 @@ func TestShutdownHandsLeadershipOver(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, led, "at the moment when Shutdown has returned")
+}
+
+// manualClock is one node's. Its time is everybody's and stands still but for the test, which the ticks come from too.
+type manualClock struct {
+	now  *atomic.Int64
+	tick atomic.Pointer[func()]
+}
+
+func (m *manualClock) Now() engine.Instant { return engine.Instant(m.now.Load()) }
+
+func (m *manualClock) Every(_ time.Duration, tick func()) (stop func()) {
+	m.tick.Store(&tick)
+	return func() {}
+}
+
+// A change that waits for its entry and a transfer that is under way are accepted work like any other.
+func TestShutdownWaitsForAdministration(t *testing.T) {
+	learner := engine.ConfigChange{Kind: engine.ChangeAddLearner, Target: 9, Address: remote.InProcessAddress(9)}
+	change := &changeCall{future: newFuture[Receipt](), asked: learner}
+	transfer := &transferCall{future: newFuture[struct{}](), to: 2}
+	t.Run("change", func(t *testing.T) {
+		shutDownWhileAskedFor(t, change)
+		require.NoError(t, change.err)
+	})
+	t.Run("transfer", func(t *testing.T) {
+		shutDownWhileAskedFor(t, transfer)
+		require.NoError(t, transfer.err)
+	})
+}
+
+// shutDownWhileAskedFor shuts a leader down that hears nobody and has taken the question. Later it hears the others.
+func shutDownWhileAskedFor(t *testing.T, q question) {
+	t.Helper()
+	var now atomic.Int64
+	clock := &manualClock{now: &now}
+	c := newCluster(t, 3)
+	c.adjust = func(cfg *Config) {
+		cfg.ShutdownTimeout = 0
+		cfg.Runtime = &Runtime{Clock: &manualClock{now: &now}}
+		if cfg.ID == 1 {
+			cfg.ShutdownTimeout, cfg.Runtime.Clock = patience, clock
+		}
+	}
+	c.startAll()
+	leader := c.nodes[1]
+	status := func() Status {
+		status, err := leader.Status(t.Context())
+		require.NoError(t, err)
+		return status
+	}
+	c.eventually(func() bool { return clock.tick.Load() != nil })
+	tick := func() {
+		now.Add(int64(leader.core.cfg.TickInterval))
+		(*clock.tick.Load())()
+		c.eventually(func() bool {
+			select {
+			case <-leader.Done():
+				return true // it takes no more
+			default:
+				return !leader.core.tickQueued.Load()
+			}
+		})
+	}
+	for s := status(); s.Role != engine.Leader || s.Commit != s.Last.Index; s = status() {
+		tick()
+	}
+	c.network.Partition(2, 3)
+	leader.core.mailbox.PostUserMessage(q)
+	for range 2*leader.core.cfg.HeartbeatIntervalTicks + 1 { // until nobody is found who could take over
+		tick()
+	}
+	status() // the question was before this one
+	stopped := make(chan error, 1)
+	go func() { stopped <- leader.Shutdown(context.Background()) }()
+	c.eventually(func() bool {
+		leader.core.mailbox.mu.Lock()
+		defer leader.core.mailbox.mu.Unlock()
+		return leader.core.mailbox.refusal != nil
+	})
+	c.network.Heal()
+	for range leader.core.cfg.HeartbeatIntervalTicks {
+		tick()
+	}
+	require.NoError(t, <-stopped)
+	delete(c.nodes, 1)
 }

@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	chaosSeeds = flag.Int("chaos.seeds", 20, "how many seeds of chaos to run")
+	chaosSeeds = flag.Int("chaos.seeds", 16, "how many seeds of chaos to run")
 	chaosFirst = flag.Uint64("chaos.first", 0, "the first seed of chaos")
 )
 

@@ -113,7 +113,9 @@ func (c *cluster) config(id engine.NodeID, mode Bootstrap) Config {
 	cfg := DefaultConfig(id)
 	cfg.Cluster, cfg.Bootstrap = "test", mode
 	cfg.Storage, cfg.Network = c.storages[id], c.network
+	// Elections take a tenth of a second or two: soon, and late enough for a machine that has much else to do.
 	cfg.TickInterval = 5 * time.Millisecond
+	cfg.ElectionTimeoutMinTicks, cfg.ElectionTimeoutMaxTicks = 20, 40
 	if c.adjust != nil {
 		c.adjust(&cfg)
 	}

@@ -53,7 +53,15 @@ type Config struct {
 	MaxInflightAppends int // 64 messages with entries on their way to one follower
 	MaxInflightBytes   int // 16 MiB of entries on their way to one follower
 
-	ShutdownTimeout time.Duration // 5 s: how long Shutdown waits for accepted commands
+	// When snapshots are asked for, what stays of the log behind one, and how they travel. Nodes take no snapshots yet:
+	// these are checked, and have no effect so far.
+	SnapshotHintEntries int // 65,536 entries applied since the last snapshot; 0: not by entries
+	SnapshotHintBytes   int // 64 MiB of log above the last snapshot; 0: not by bytes
+	MaxLogEntries       int // 0: off; entries above the last snapshot, applied or not
+	TrailingLogEntries  int // 10,240 entries that stay below a snapshot, for followers slightly behind
+	SnapshotChunkBytes  int // 64 KiB in one message of a transfer; at most 12 MiB
+
+	ShutdownTimeout time.Duration // 5 s: how long Shutdown waits for accepted commands, and a leader for its successor
 
 	Runtime *Runtime // nil: the real world
 }
@@ -100,6 +108,11 @@ func DefaultConfig(id engine.NodeID) Config {
 		MaxAppendBytes:          limits.MaxAppendBytes,
 		MaxInflightAppends:      limits.MaxInflightAppends,
 		MaxInflightBytes:        limits.MaxInflightBytes,
+		SnapshotHintEntries:     limits.SnapshotHintEntries,
+		SnapshotHintBytes:       limits.SnapshotHintBytes,
+		MaxLogEntries:           limits.MaxLogEntries,
+		TrailingLogEntries:      limits.TrailingLogEntries,
+		SnapshotChunkBytes:      64 << 10,
 		ShutdownTimeout:         5 * time.Second,
 	}
 }
@@ -128,6 +141,8 @@ func (c *Config) Validate() error {
 	if mode, ok := c.Bootstrap.(NewCluster); ok {
 		problems = append(problems, c.validateFounders(mode)...)
 	}
+	require(c.SnapshotChunkBytes > 0 && c.SnapshotChunkBytes <= maxCommandBytes,
+		"SnapshotChunkBytes %d is not between 1 and %d", c.SnapshotChunkBytes, maxCommandBytes)
 	require(c.MaxPendingApplies > 0, "MaxPendingApplies %d is not positive", c.MaxPendingApplies)
 	decides := c.engineConfig(1, zeroRandom{}, nil)
 	decides.MaxApplyEntries = 1 // which is MaxPendingApplies here
@@ -181,7 +196,8 @@ func (c *Config) engineConfig(incarnation engine.Incarnation, random engine.Rand
 	e.MaxAppendBytes = c.MaxAppendBytes
 	e.MaxInflightAppends = c.MaxInflightAppends
 	e.MaxInflightBytes = c.MaxInflightBytes
-	e.SnapshotHintEntries, e.SnapshotHintBytes = 0, 0 // this node takes no snapshots
+	e.SnapshotHintEntries, e.SnapshotHintBytes = c.SnapshotHintEntries, c.SnapshotHintBytes
+	e.MaxLogEntries, e.TrailingLogEntries = c.MaxLogEntries, c.TrailingLogEntries
 	e.Random = random
 	e.Tracer = tracer
 	return e

@@ -23,13 +23,12 @@ type inquiry struct {
 // propose gives the engine everything that was queued as one batch: one append, one sync, one message a
 // follower, and no added latency.
 func (d *driver) propose(ctx actor.Context, b *naturalBatch) {
+	d.inquire(b) // first: whatever panics from here on, somebody answers them
 	if err := d.refusalOfWrites(); err != nil {
-		for _, p := range b.proposals {
-			p.ticket().answer(err)
-		}
+		d.refuse(d.batches, err)
+		clear(d.commands)
 		return
 	}
-	d.inquire(b)
 	d.events.batch = engine.ClientProposalBatch{Now: d.core.clock.Now(), ID: d.batches, Commands: d.commands}
 	before := d.issued
 	d.step(ctx, &d.events.batch)

@@ -21,9 +21,9 @@ type figures struct {
 // trouble is what happens to one of two followers.
 type trouble func(v *virtual, leader, bad engine.NodeID)
 
-// figuresWith runs a cluster whose leader takes a write every 7 ms for 5 s, with trouble at one follower after the
-// first second, and returns the figures of the other one. Whatever takes time always takes the same, so two runs of one
-// seed differ by the trouble alone.
+// figuresWith runs a cluster whose leader takes a write every 7 ms for 2.8 s, with trouble at one follower after the
+// first half second, and returns the figures of the other one. Whatever takes time always takes the same, so two runs
+// of one seed differ by the trouble alone.
 func figuresWith(t *testing.T, happens trouble, prepare func(v *virtual, leader engine.NodeID)) (figures, *virtual) {
 	t.Helper()
 	v := newVirtual(t, 1, nil)
@@ -36,8 +36,8 @@ func figuresWith(t *testing.T, happens trouble, prepare func(v *virtual, leader 
 		prepare(v, leader)
 	}
 	var f figures
-	for i := range 700 {
-		if i == 140 {
+	for i := range 400 {
+		if i == 70 {
 			happens(v, leader, bad)
 		}
 		v.propose(leader)
@@ -92,23 +92,27 @@ func TestPeerInTroubleMovesNoFigureOfAnotherPeer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, _ := figuresWith(t, happens, nil)
-			require.Equal(t, want, got)
+			require.Equal(t, want.matches, got.matches)
+			for i := range want.writes { // one may be faster, when the peer that comes back is the first to answer
+				require.LessOrEqual(t, got.writes[i], want.writes[i], "write %d", i)
+			}
 		})
 	}
 }
 
 func stallsAndResumes(v *virtual, _, bad engine.NodeID) {
 	place := v.place(bad, testkit.Driver)
-	for i := range 10 {
+	for i := range 5 {
 		v.Loop.After(time.Duration(i)*400*time.Millisecond, func() { v.Loop.Stall(place) })
 		v.Loop.After(time.Duration(i)*400*time.Millisecond+200*time.Millisecond, func() { v.Loop.Resume(place) })
 	}
 }
 
-// What a peer may have waiting at the driver is bounded, and what is more is dropped and counted. So a flood costs the
-// others at most the time that the driver needs for that many messages.
-func TestFloodingPeerIsCutOffAndCostsOthersAtMostItsQuota(t *testing.T) {
+// What a peer may have waiting at the driver is bounded, and what is more is dropped and counted. Peers take turns, so what
+// one of them floods the driver with costs the others a message at a time, and a client as many as go before it.
+func TestFloodingPeerIsCutOffAndCostsOthersNextToNothing(t *testing.T) {
 	const flood, quota, turn = 40_000, 8192, time.Microsecond
+	const inBetween = (64 + 16) * turn
 	slowDriver := func(v *virtual, leader engine.NodeID) { v.Loop.Slow(v.place(leader, testkit.Driver), turn, turn) }
 	want, calm := figuresWith(t, noTrouble, slowDriver)
 	got, v := figuresWith(t, func(v *virtual, leader, bad engine.NodeID) {
@@ -119,10 +123,10 @@ func TestFloodingPeerIsCutOffAndCostsOthersAtMostItsQuota(t *testing.T) {
 		}
 	}, slowDriver)
 	for i := range want.writes {
-		require.LessOrEqual(t, got.writes[i], want.writes[i]+(quota+100)*turn, "write %d", i)
+		require.LessOrEqual(t, got.writes[i], want.writes[i]+inBetween, "write %d", i)
 	}
 	for i, at := range want.matches {
-		require.LessOrEqual(t, got.matches[i], at+engine.Instant((quota+100)*turn), "match %d", i+1)
+		require.LessOrEqual(t, got.matches[i], at+engine.Instant(inBetween), "match %d", i+1)
 	}
 	require.Zero(t, calm.Metrics(calm.Leader()).Crowded)
 	dropped := v.Metrics(v.Leader()).Crowded

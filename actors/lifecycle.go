@@ -53,7 +53,9 @@ func (d *driver) storageOpened(ctx actor.Context, message *storageOpened) {
 		Entries:   message.recovered.Entries,
 		Commit:    message.recovered.Commit,
 	}
-	eng, err := engine.New(d.core.cfg.engineConfig(d.identity.Incarnation, d.core.random, d.core.tracer()), recovered)
+	cfg := d.core.cfg.engineConfig(d.identity.Incarnation, d.core.random, d.core.tracer())
+	cfg.SnapshotHintEntries, cfg.SnapshotHintBytes, cfg.MaxLogEntries = 0, 0, 0 // this node takes no snapshots
+	eng, err := engine.New(cfg, recovered)
 	if err != nil {
 		d.fail(ctx, "engine", err)
 		return
@@ -83,6 +85,7 @@ func (d *driver) openTransport(ctx actor.Context) {
 func (d *driver) transportOpened(ctx actor.Context, message *transportOpened) {
 	switch {
 	case message.epoch != d.life.epoch || d.engine == nil:
+	case d.transporter == nil: // it has died since; another one comes at a tick
 	case message.err != nil && d.phase == starting:
 		d.fail(ctx, "transport", message.err)
 	case message.err != nil:

@@ -252,6 +252,41 @@ func TestTransportComesBackAtATick(t *testing.T) {
 	require.EqualValues(t, 7, network.tries.Load(), "three panics, three errors, and it is back")
 }
 
+// The end of an actor overtakes what it said before.
+func TestWordOfATransportThatHasDiedIsIgnored(t *testing.T) {
+	for _, err := range []error{nil, errDisk} {
+		var now atomic.Int64
+		c := newCluster(t, 1)
+		c.adjust = func(cfg *Config) {
+			cfg.ShutdownTimeout = 0
+			cfg.Runtime = &Runtime{Clock: &manualClock{now: &now}, intercept: func(name string, message any) {
+				switch message := message.(type) {
+				case string:
+					panic("injected")
+				case *actor.Terminated: // no tick brings another one
+					if name == driverName && c.nodes[1] != nil && strings.HasSuffix(message.Who.GetId(), transportName) {
+						n := c.nodes[1]
+						c.system.Root.Send(n.PID(), &transportOpened{epoch: n.core.epoch.Load(), err: err})
+					}
+				}
+			}}
+		}
+		c.startAll()
+		n := c.nodes[1]
+		epoch := n.core.epoch.Load()
+		pid := c.system.NewLocalPID(n.PID().GetId() + "/" + transportName)
+		watcher := newProbe(t, c.system)
+		process, _ := c.system.ProcessRegistry.Get(pid)
+		process.SendSystemMessage(pid, &actor.Watch{Watcher: watcher.pid})
+		c.poke(n, transportName)
+		require.IsType(t, &actor.Terminated{}, watcher.next(t))
+		c.shutdown(1)
+		require.Equal(t, epoch, n.core.epoch.Load(), "the driver was not restarted")
+		require.NoError(t, n.Err())
+		c.stop()
+	}
+}
+
 // explosiveNetwork panics in Send, on the sender's goroutine, when it is armed for the sender.
 type explosiveNetwork struct {
 	remote.Network

@@ -9,7 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// controlRun is how many control messages may pass before a client gets its turn.
+// controlRun is how many messages of control and peers may pass before a client gets its turn.
 const controlRun = 64
 
 // Bounds of one natural batch: what the driver takes from the proposal lane in one turn.
@@ -27,12 +27,13 @@ var errGoexit = errors.New("actors: runtime.Goexit inside an actor")
 // mailbox is the mailbox of every actor of a node. Its lanes, first to last:
 //
 //	system     protoactor's own messages; also while suspended
-//	control    ticks, completions, peer messages; no client traffic
+//	control    ticks and completions; no client traffic
+//	peers      what peers caused, a line for each
 //	questions  status and metrics, bounded
 //	proposals  bounded by the node's admission; handed over as one natural batch
 //	reads      bounded by the node's room for them; handed over as one batch
 //
-// After controlRun control messages in a row one client turn is due. What is refused is answered at once on the
+// After controlRun messages of control and peers in a row one client turn is due. What is refused is answered at once on the
 // sender's goroutine, without waking the actor. The mailbox yields to its dispatcher after Throughput messages.
 //
 // Children of the driver use the same mailbox with only the first two lanes. Their control lane may be handed
@@ -49,6 +50,7 @@ type mailbox struct {
 	mu        sync.Mutex // guards the in sides and refusal
 	system    lane[any]
 	control   lane[any]
+	peers     peerLanes
 	questions lane[question]
 	proposals lane[*proposal]
 	reads     lane[*read]
@@ -118,7 +120,7 @@ func (m *mailbox) Start() { m.rest() }
 
 // UserMessageCount implements actor.Mailbox.
 func (m *mailbox) UserMessageCount() int {
-	return m.control.len() + m.questions.len() + m.proposals.len() + m.reads.len()
+	return m.control.len() + m.peers.len() + m.questions.len() + m.proposals.len() + m.reads.len()
 }
 
 // PostSystemMessage implements actor.Mailbox.
@@ -142,6 +144,11 @@ func (m *mailbox) PostUserMessage(message any) {
 		m.postRead(message)
 	case question:
 		m.postQuestion(message)
+	case ofPeer:
+		m.mu.Lock()
+		m.peers.push(message)
+		m.mu.Unlock()
+		m.schedule()
 	default:
 		m.mu.Lock()
 		m.control.push(message)
@@ -280,7 +287,7 @@ func (m *mailbox) ready() bool {
 	if m.suspended.Load() {
 		return false
 	}
-	return m.control.len() > 0 || m.questions.len() > 0 || m.reads.len() > 0 || (m.proposals.len() > 0 && !m.held.Load())
+	return m.control.len() > 0 || m.peers.len() > 0 || m.questions.len() > 0 || m.reads.len() > 0 || (m.proposals.len() > 0 && !m.held.Load())
 }
 
 // process is one turn of the actor.
@@ -351,8 +358,7 @@ func (m *mailbox) next() (message any, system bool) {
 		return m.takeAll(), false
 	}
 	if m.sinceClient < controlRun {
-		if message, ok := m.control.pop(&m.mu); ok {
-			m.sinceClient++
+		if message := m.nextOfNode(); message != nil {
 			return message, false
 		}
 	}
@@ -360,11 +366,21 @@ func (m *mailbox) next() (message any, system bool) {
 	if client := m.nextClient(); client != nil {
 		return client, false
 	}
+	return m.nextOfNode(), false
+}
+
+// nextOfNode returns what keeps the node going: its own completions first, of which there are only so many, and then
+// what a peer said.
+func (m *mailbox) nextOfNode() any {
 	if message, ok := m.control.pop(&m.mu); ok {
 		m.sinceClient++
-		return message, false
+		return message
 	}
-	return nil, false
+	if message, ok := m.peers.pop(&m.mu); ok {
+		m.sinceClient++
+		return message
+	}
+	return nil
 }
 
 // nextClient lets questions, proposals and reads take turns, so that none starves another.

@@ -258,7 +258,7 @@ func TestWaitingReadsAreAnsweredAtTheEnd(t *testing.T) {
 	waiting := func(t *testing.T, adjust func(*Config)) (*cluster, *Node[int64, int64], chan error) {
 		c := newCluster(t, 3)
 		c.adjust = func(cfg *Config) {
-			cfg.TickInterval = 100 * time.Millisecond // so that it does not give up first
+			cfg.TickInterval = 50 * time.Millisecond // so that it does not give up first
 			if adjust != nil {
 				adjust(cfg)
 			}
@@ -274,6 +274,7 @@ func TestWaitingReadsAreAnsweredAtTheEnd(t *testing.T) {
 		return c, leader, result
 	}
 	t.Run("shutdown", func(t *testing.T) {
+		t.Parallel()
 		c, leader, result := waiting(t, func(cfg *Config) { cfg.ShutdownTimeout = 0 })
 		c.shutdown(c.idOf(leader))
 		require.ErrorIs(t, <-result, ErrShutdown)
@@ -281,11 +282,13 @@ func TestWaitingReadsAreAnsweredAtTheEnd(t *testing.T) {
 		require.ErrorIs(t, err, ErrShutdown)
 	})
 	t.Run("stop", func(t *testing.T) {
+		t.Parallel()
 		c, leader, result := waiting(t, nil)
 		c.system.Root.Stop(leader.PID())
 		require.ErrorIs(t, <-result, ErrShutdown)
 	})
 	t.Run("restart", func(t *testing.T) {
+		t.Parallel()
 		c, leader, result := waiting(t, nil)
 		crash(c, leader)
 		err := <-result
@@ -296,6 +299,7 @@ func TestWaitingReadsAreAnsweredAtTheEnd(t *testing.T) {
 		require.NoError(t, err)
 	})
 	t.Run("leadership", func(t *testing.T) {
+		t.Parallel()
 		_, _, result := waiting(t, nil)
 		require.ErrorIs(t, <-result, ErrSteppedDown)
 	})

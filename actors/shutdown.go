@@ -68,23 +68,34 @@ func (d *driver) beginShutdown(ctx actor.Context) {
 	d.shutdownProgress(ctx)
 }
 
-// shutdownProgress stops waiting for accepted work when there is none left or the time is up.
+// shutdownProgress stops waiting for accepted work when there is none left, and for anything when the time is up.
 func (d *driver) shutdownProgress(ctx actor.Context) {
+	if d.shutdown.stage == shutdownHandOver && d.shutdownIsOver() {
+		d.handedOver(ctx, ErrTransferTimedOut)
+	}
 	if d.shutdown.stage != shutdownWaiting {
 		return
 	}
-	accepted := d.core.mailbox.admission.pending() + d.core.mailbox.readRoom.pending()
-	if accepted > 0 && d.core.clock.Now() < d.shutdown.deadline {
+	if d.awaited() > 0 && !d.shutdownIsOver() {
 		return
 	}
 	d.handOver(ctx)
 }
 
+// awaited returns how much was accepted and is not answered: commands and reads, changes of the membership that wait
+// for their entries, and a transfer that is under way, which is a successor already.
+func (d *driver) awaited() int {
+	return d.core.mailbox.admission.pending() + d.core.mailbox.readRoom.pending() + d.waiters.len() + len(d.admin)
+}
+
+// shutdownIsOver reports whether the time for accepted work and for finding a successor is up.
+func (d *driver) shutdownIsOver() bool { return d.core.clock.Now() >= d.shutdown.deadline }
+
 // handOver asks a leader's engine to find a successor, so that the cluster does not wait for an election timeout. The
 // engine answers within two of those, and at once when nobody could take over.
 func (d *driver) handOver(ctx actor.Context) {
 	d.shutdown.stage = shutdownHandOver
-	if d.view.role != engine.Leader {
+	if d.view.role != engine.Leader || d.shutdownIsOver() {
 		d.handedOver(ctx, nil)
 		return
 	}

@@ -84,7 +84,7 @@ func (d *driver) nodeMetrics() NodeMetrics {
 		Pending:      d.core.mailbox.admission.pending(),
 		PendingReads: d.core.mailbox.readRoom.pending(),
 		Busy:         d.core.mailbox.busy.Load(),
-		Inbound:      d.core.mailbox.control.len(),
+		Inbound:      d.core.mailbox.control.len() + d.core.mailbox.peers.len(),
 		Handed:       int(d.handedIndex - min(d.handedIndex, d.appliedIndex)),
 		Crowded:      d.core.crowded.Load(),
 	}

@@ -208,7 +208,8 @@ func (d *Dir) hydrate(r *recovery, c contents) (*Disk, error) {
 	disk := newDisk(d, r.identity)
 	disk.recovered = recovered
 	for group, g := range r.groups {
-		disk.log.groups[group] = &g.groupState
+		state := g.groupState // a pointer into g would keep its entries alive for as long as the log is open
+		disk.log.groups[group] = &state
 	}
 	if err := disk.resume(r, c); err != nil {
 		return nil, err

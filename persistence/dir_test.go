@@ -6,7 +6,9 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"testing"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 
@@ -191,4 +193,24 @@ func TestCreateSweepsSpares(t *testing.T) {
 	writeFile(t, disk, "spare-0000000000000002.tmp", []byte("old"))
 	require.NoError(t, create(t, disk, small()).Close())
 	require.NotContains(t, contents(t, disk), "spare-0000000000000002.tmp")
+}
+
+// What was recovered is given away: the log keeps none of it, or it would stay in memory long after a snapshot replaced it.
+func TestRecoveredEntriesAreNotKept(t *testing.T) {
+	disk := persistence.NewMemFS()
+	s := create(t, disk, middling())
+	require.NoError(t, s.Write(appended(commands(1, 1, 3, 50)...)))
+	require.NoError(t, s.Close())
+	s = open(t, disk)
+	entries := s.Recovered(0).Entries
+	require.Len(t, entries, 3)
+	entry, data := weak.Make(&entries[0]), weak.Make(&entries[0].Data[0])
+	runtime.GC()
+	require.NotNil(t, entry.Value())
+	runtime.KeepAlive(entries)
+	entries = nil
+	runtime.GC()
+	require.Nil(t, entry.Value())
+	require.Nil(t, data.Value())
+	require.NoError(t, s.Close())
 }

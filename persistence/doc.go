@@ -70,7 +70,8 @@
 // proves that batch n was durable. Recovery reads the batches in order, up to the first place without the next intact
 // one. If a higher number stands anywhere behind it, in the same segment at any block or in a later one, a durable
 // batch is damaged: [ErrCorrupt], with file and offset, and nothing is changed. If none does, that batch was never
-// acknowledged, and the log goes on in its place.
+// acknowledged, and the log goes on in its place. A segment's header is proof as well: it was written when
+// every batch so far was durable, and it names the segment's first batch, with only the seal between.
 //
 // So only damage to the very last batch of a crashed node can pass for a torn write. To keep even that rare, an empty
 // batch is written behind the last one when the log has been idle for a tick, on Close, and after recovery.

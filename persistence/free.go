@@ -92,12 +92,15 @@ func (l *log) oldestNeeded() uint64 {
 // missing. The next rotation sees to it: that costs less than zeroing another file.
 func (l *log) waitsForNames() bool { return l.spare == nil && len(l.spares) == 0 && len(l.freed) > 0 }
 
-// reusable reports whether a file with the name of a freed segment is one, and of the size that segments have now.
+// reusable reports whether a file with the name of a freed segment is one, and of the size that segments have now. A file
+// may be longer than its header says: it was to become a larger segment when the process ended.
 func (d directory) reusable(name string, id Identity, size int64) bool {
 	r, err := openSegmentReader(d.fsys, d.join(name), name, nil)
 	if err != nil {
 		return false
 	}
 	header := r.header
-	return r.close() == nil && header.size == size && header.identity.Incarnation == id.Incarnation
+	long, err := r.file.Size()
+	return errors.Join(err, r.close()) == nil && header.size == size && long == size &&
+		header.identity.Incarnation == id.Incarnation
 }

@@ -81,3 +81,12 @@ func TestTermsAfterASwitch(t *testing.T) {
 		require.False(t, known)
 	}
 }
+
+// Where entries lie takes room by the segment and not by the batch.
+func TestExtentsAreSegments(t *testing.T) {
+	s := groupState{}
+	for i := range engine.Index(9) {
+		require.NoError(t, s.replaceFrom(entriesOf(1, i+1, 1), 4+uint64(i)/5))
+	}
+	require.Equal(t, []extent{{from: 1, segment: 4}, {from: 6, segment: 5}}, s.extents)
+}

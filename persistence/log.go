@@ -198,8 +198,8 @@ func (l *log) fitSpare(size int64) error {
 	return nil
 }
 
-// needSpare begins a spare if there is none: a freed segment, or a new file. One that was given up is removed first if
-// it is still there.
+// needSpare begins a spare if there is none: a freed segment, or a new file. One that was given up and is still there is
+// removed first.
 func (l *log) needSpare() error {
 	for l.spare == nil && len(l.spares) > 0 {
 		name := l.spares[0]
@@ -209,12 +209,13 @@ func (l *log) needSpare() error {
 	if l.spare != nil {
 		return nil
 	}
-	if l.noSpare > 0 {
-		if err := l.dir.fsys.Remove(l.dir.join(spareName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
 	var err error
+	if l.spare, err = newSpare(l.dir, spareName, l.options.segmentSize()); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := l.dir.fsys.Remove(l.dir.join(spareName)); err != nil {
+		return err
+	}
 	l.spare, err = newSpare(l.dir, spareName, l.options.segmentSize())
 	return err
 }

@@ -176,3 +176,24 @@ func TestFullDiskWhenTheSegmentIsFull(t *testing.T) {
 	require.ErrorIs(t, err, full)
 	require.Greater(t, int(w.last), 76, "not before")
 }
+
+// One that could not be removed is also remembered by a log that went on in a freed segment meanwhile.
+func TestFailedSpareIsRemovedAfterAFreedOneWasUsed(t *testing.T) {
+	w := watchSpare(t)
+	w.fill(79) // one segment, and a bit
+	w.requireSegments(2)
+	w.fsys.Fail(persistence.Fault{Op: persistence.OpSync, Path: "spare.tmp", Err: errDisk})
+	w.fsys.Fail(persistence.Fault{Op: persistence.OpRemove, Path: "spare.tmp", Err: errDisk})
+	w.fill(12)
+	names, err := w.fsys.List(testPath)
+	require.NoError(t, err)
+	require.Contains(t, names, "spare.tmp")
+	b := &persistence.Batch{}
+	b.SetSnapshot(0, persistence.SnapshotSwitch{ID: 1, Position: position(1, w.last), Base: position(1, w.last), Keep: true})
+	require.NoError(t, w.storage.Write(b))
+	for recycled := uint64(0); recycled == 0; recycled = w.storage.Metrics().Recycled {
+		w.fill(1)
+	}
+	w.append(9 * mebibyte) // no other freed segment is left, and this batch does not wait for the next attempt
+	require.NoError(t, w.storage.Close())
+}

@@ -12,7 +12,8 @@ import (
 // where entries are missing in the end, they were not freed but lost, [ErrCorrupt]. Reading ends
 // at the first place without the next intact batch, and then there are two verdicts. Nothing newer behind that
 // place: the batch there was never acknowledged, and the log is cut. A header with a higher number anywhere
-// behind: the batch there was durable and has been damaged, [ErrCorrupt]. Nothing is ever written here.
+// behind, or a segment that was to go on from there: the batch there was durable and has been damaged, [ErrCorrupt].
+// Nothing is ever written here.
 
 // tail is where a log ends.
 type tail struct {
@@ -171,8 +172,8 @@ func (r *recovery) judgeEnd(i int) error {
 		return r.verdict(err, s, at)
 	}
 	for _, later := range r.segments[i+1:] {
-		if later.header.number > s.header.number+1 {
-			return r.verdict(nil, later, 0) // it was made only after the one before it held batches
+		if later.header.firstBatch > end.next.number+1 {
+			return r.verdict(nil, later, 0) // it was made when every batch but the seal before its first one was durable
 		}
 		if at, found, err := later.newer(blockSize, 0); found || err != nil {
 			return r.verdict(err, later, at)

@@ -236,3 +236,28 @@ func TestFreeBytesOfTheSystem(t *testing.T) {
 	_, err = persistence.OS().FreeBytes(t.TempDir() + "/nowhere")
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
+
+// A batch larger than a segment that finds no room leaves nothing behind but what it got of a freed segment: that one
+// has grown, and is not kept as one of the size of segments, or the room that it took would be lost.
+func TestRoomOfABatchThatFoundNoneComesBack(t *testing.T) {
+	l := startFreeing(t)
+	l.append(3)
+	l.snapshot(4)
+	l.idle(4)
+	l.disk.SetCapacity(2 << 20)
+	err := l.storage.Write(appended(commands(1, 5, 1, 8<<20)...))
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	free, err := l.disk.FreeBytes(testPath)
+	require.NoError(t, err)
+	require.Less(t, free, int64(1<<20))
+
+	l.disk = l.disk.Kill()
+	l.storage, err = persistence.NewDir(l.disk, testPath, small()).Open(testID)
+	require.NoError(t, err)
+	requireState(t, l.want, l.storage.Recovered(0))
+	l.idle(2)
+	require.Equal(t, "segment 5, spare 2, spare 3, spare 4", l.files())
+	free, err = l.disk.FreeBytes(testPath)
+	require.NoError(t, err)
+	require.Greater(t, free, int64(1<<20))
+}

@@ -2,6 +2,7 @@ package persistence_test
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,6 +56,10 @@ func TestSegmentsGoWrong(t *testing.T) {
 		"header zeroed":   {zeroed(second, 0, 4096), persistence.ErrCorrupt, []string{second, "offset 0"}},
 		"all zeros":       {zeroed(second, 0, 65536), persistence.ErrCorrupt, []string{second}},
 		"body zeroed":     {zeroed(second, 4096, 65536-4096), persistence.ErrCorrupt, []string{second, "offset 4096"}},
+		"bodies zeroed": {
+			both(zeroed(second, 4096, 65536-4096), zeroed(third, 4096, 65536-4096)), persistence.ErrCorrupt,
+			[]string{second, "offset 4096", third, "offset 0"},
+		},
 		"truncated":       {truncated(first, 65535), persistence.ErrCorrupt, []string{first, "65535 of 65536"}},
 		"newest cut":      {truncated(third, 8192), persistence.ErrCorrupt, []string{third, "8192 of 65536"}},
 		"empty file":      {truncated(second, 0), persistence.ErrCorrupt, []string{second}},
@@ -181,6 +186,27 @@ func TestInterruptedRotationIsTidiedUp(t *testing.T) {
 	require.NoError(t, s.Write(appended(commands(1, 1, 3, 10)...)))
 	require.NoError(t, s.Close())
 	require.Len(t, requireOpens(t, beforeSeal).Entries, 3)
+}
+
+// The next segment is named when every batch so far is durable, and its header says which one it was to begin with. So
+// damage to the last batch is known as damage even where the log was not taken up in that segment any more.
+func TestUnusedSegmentProvesWhatWasDurable(t *testing.T) {
+	disk := persistence.NewMemFS()
+	var beforeSeal *persistence.MemFS
+	fsys := persistence.NewFaultFS(disk, func(op persistence.Op, _ string) {
+		if op == persistence.OpWrite && beforeSeal == nil && strings.Contains(filesOf(t, disk), "segment 3") {
+			beforeSeal = disk.Kill()
+		}
+	})
+	s, err := persistence.NewDir(fsys, testPath, small()).Create(testID, at(1), commands(1, 1, 1, 10))
+	require.NoError(t, err)
+	require.NoError(t, s.Write(appended(commands(1, 2, 1, 10)...)))
+	require.NoError(t, s.Write(appended(commands(1, 3, 1, 10)...)))
+	require.NotNil(t, beforeSeal)
+	damaged := overwritten(t, beforeSeal, "segment-0000000000000002.log", 4096, make([]byte, 4096))
+	requireRefused(t, damaged, persistence.ErrCorrupt,
+		"segment-0000000000000002.log, offset 4096", "segment-0000000000000003.log, offset 0")
+	require.Len(t, requireOpens(t, beforeSeal).Entries, 2)
 }
 
 // Every segment opens with the state of every group, so the hard state does not vanish with an old segment. What

@@ -155,7 +155,7 @@ func TestStalledActorGetsNoTurn(t *testing.T) {
 }
 
 func TestPowerGoesInTheMiddleOfWhatADiskDoes(t *testing.T) {
-	for operation := range 40 {
+	for operation := range 25 {
 		c := newCluster(t, uint64(operation))
 		c.Write(1)
 		victim := c.AwaitLeader()

@@ -17,4 +17,3 @@ for module in "$@"; do
   )
 done
 "$lint" fmt --config "$config"
-(cd tools && go mod tidy)

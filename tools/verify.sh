@@ -28,7 +28,7 @@ check "format" "$lint" fmt --diff --config "$config"
 for module in "$@"; do
   check "lint of $module" in_module "$module" "$lint" run --config "$config" # vet is one of the linters
 done
-for module in "$@" tools; do
+for module in "$@"; do
   check "go.mod of $module" in_module "$module" go mod tidy -diff
 done
 check "generated code" tools/protobuf.sh --check
