@@ -76,6 +76,25 @@ func TestStallsOfHalfAnElectionTimeoutMoveNoLeader(t *testing.T) {
 	}
 }
 
+// Heartbeats wait for neither the state machine, nor snapshots, nor the transport actor, which only owns connections.
+func TestStallsOfOtherActorsMoveNoLeader(t *testing.T) {
+	for _, name := range []string{"apply", "snapshot", "transport"} {
+		t.Run(name, func(t *testing.T) {
+			v := newVirtual(t, 1, nil)
+			leader := v.AwaitLeader()
+			v.Loop.Advance(time.Second)
+			before, elections := v.reign(), v.elections()
+			v.Loop.Stall(v.place(leader, name))
+			v.proposeEvery(50*time.Millisecond, 10*electionTimeoutMax, leader, nil)
+			require.Equal(t, before, v.reign())
+			require.Equal(t, elections, v.elections())
+			v.Loop.Resume(v.place(leader, name))
+			v.AwaitApplied()
+			require.Equal(t, len(v.results), v.requireHonest(), "every write was acknowledged")
+		})
+	}
+}
+
 func TestFollowerWhoseDiskStalledForAMinuteCatchesUpWithoutAnElection(t *testing.T) {
 	for seed := range uint64(3) {
 		v := newVirtual(t, seed, nil)
