@@ -42,7 +42,7 @@ fuzz: ## run each fuzz target in turn; TIME=30s is the time for one
 	@tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: mutants
-mutants: ## put known bugs back, one at a time, and tell which test notices; ONLY=R7 for those of one rule; half an hour
+mutants: ## put known bugs back, one at a time, and tell which test notices; ONLY=R7 for one rule: a quarter of an hour or more
 	@$(setup) go
 	@cd tools && go run ./mutants $(if $(ONLY),-only '$(ONLY)')
 
