@@ -315,7 +315,10 @@ func TestShutdownServesAcceptedReads(t *testing.T) {
 	written := writeAsync(n, 1)
 	c.eventually(func() bool { return g.entered.Load() == 1 })
 	result := readAsync(n)
-	c.pendingReads(n, 1)
+	c.eventually(func() bool { // the engine has taken it: what only waits in a lane is refused
+		m, err := n.Metrics(t.Context())
+		return err == nil && m.ReadIndexStarted == 1
+	})
 	stopped := make(chan error, 1)
 	go func() { stopped <- n.Shutdown(context.Background()) }()
 	c.eventually(func() bool {
