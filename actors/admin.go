@@ -6,7 +6,7 @@ import (
 	"github.com/yggr-go/yggr/engine"
 )
 
-// Admin changes the membership of the cluster and says who leads it. It may be used by many goroutines. Every call goes
+// Admin changes the membership of the cluster. It may be used by many goroutines. Every call goes
 // to the leader's node; others answer with [NotLeaderError].
 //
 // A cluster changes by one node at a time (dissertation §4.1): each call returns when its change is committed, and until
