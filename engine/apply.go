@@ -40,12 +40,11 @@ func (e *Engine) appliedUpTo(index Index) {
 	}
 	// What lies below the base was replaced by an installed snapshot while the machine still worked on it.
 	if known := max(e.applied, e.log.base.Index); index > known {
-		done := e.log.slice(known+1, index)
-		bytes := sizeOf(done)
+		bytes := e.log.size(known+1, index)
 		e.unapplied -= bytes
 		e.applying -= bytes
 		e.sinceSnapshot += bytes
-		e.metrics.EntriesApplied += uint64(len(done))
+		e.metrics.EntriesApplied += uint64(index - known)
 	}
 	e.applied = index
 }

@@ -115,7 +115,7 @@ func TestWhatALeaderChanges(t *testing.T) {
 			}
 			before := a.Membership()
 			require.Equal(t, &ConfigChangeAccepted{ID: 7, Position: Position{Term: 2, Index: 4}}, a.change(c.change))
-			entry := a.log.entries[3]
+			entry := a.log.at(a.log.base.Index + 4)
 			decoded, err := DecodeConfiguration(entry.Data)
 			require.NoError(t, err)
 			require.Equal(t, Configuration{Change: c.change.Kind, Target: c.change.Target, Membership: a.Membership()}, decoded)

@@ -31,7 +31,7 @@ func (e *Engine) checkLog() {
 	applied := max(e.applied, e.log.base.Index)
 	prev := e.log.position(applied)
 	for index := applied + 1; index <= e.log.lastIndex(); index++ {
-		entry := &e.log.entries[index-e.log.base.Index-1]
+		entry := e.log.at(index)
 		e.must(entry.Index == index, "indexes rise by one")
 		e.must(entry.Term >= prev.Term && entry.Term > 0, "terms never fall along the log")
 		unapplied += entry.Size()
@@ -47,7 +47,7 @@ func (e *Engine) checkLog() {
 	}
 	e.must(newest <= e.log.lastIndex(), "configurations are of the log")
 	if newest > e.log.base.Index {
-		e.must(e.log.entries[newest-e.log.base.Index-1].Kind == EntryConfiguration, "configurations are of configuration entries")
+		e.must(e.log.at(newest).Kind == EntryConfiguration, "configurations are of configuration entries")
 	}
 }
 
@@ -57,8 +57,8 @@ func (e *Engine) checkIndexes() {
 	e.must(e.handed <= e.disk.durable, "nothing is handed out before it is durable")
 	e.must(e.commit <= e.log.lastIndex(), "nothing is committed beyond the log")
 	e.must(e.disk.durable <= e.log.lastIndex(), "nothing is durable beyond the log")
-	applying := e.log.slice(max(e.applied, e.log.base.Index)+1, max(e.handed, e.log.base.Index))
-	e.must(sizeOf(applying) == e.applying, "applying is the size of what is handed out and not applied")
+	applying := e.log.size(max(e.applied, e.log.base.Index)+1, max(e.handed, e.log.base.Index))
+	e.must(applying == e.applying, "applying is the size of what is handed out and not applied")
 	last := e.disk.durable
 	for i := range e.disk.pending.len() {
 		e.must(e.disk.pending.at(i).last >= last, "later writes make more durable")
@@ -79,8 +79,8 @@ func (e *Engine) checkSnapshot() {
 	e.must(snapshot.Index <= e.applied || installed, "a snapshot of our own is of applied entries")
 	e.must(snapshot.Index <= e.disk.durable || installed && e.disk.pending.len() > 0, "a snapshot is of durable entries")
 	e.must(base.Index <= e.handed || e.disk.durable < base.Index, "an installed snapshot is handed out when it is durable")
-	unapplied := sizeOf(e.log.slice(max(snapshot.Index, e.applied)+1, e.log.lastIndex()))
-	live := sizeOf(e.log.slice(snapshot.Index+1, e.log.lastIndex()))
+	unapplied := e.log.size(max(snapshot.Index, e.applied)+1, e.log.lastIndex())
+	live := e.log.size(snapshot.Index+1, e.log.lastIndex())
 	e.must(live-unapplied == e.sinceSnapshot, "bytes since the snapshot are those of what was applied since")
 	in := &e.incoming
 	e.must(in.transfer == 0 || e.role == Follower && e.state.Term == in.term && e.commit < in.snapshot.Position.Index,

@@ -9,8 +9,8 @@ import (
 // TestInvariantsNotice damages a healthy leader in each way that an invariant speaks of.
 func TestInvariantsNotice(t *testing.T) {
 	cases := map[string]func(*alone){
-		"indexes rise by one":                              func(a *alone) { a.log.entries[4].Index = 9 },
-		"terms never fall along the log":                   func(a *alone) { a.log.entries[4].Term = 1 },
+		"indexes rise by one":                              func(a *alone) { a.log.at(a.log.base.Index + 5).Index = 9 },
+		"terms never fall along the log":                   func(a *alone) { a.log.at(a.log.base.Index + 5).Term = 1 },
 		"unapplied is the size of the log above applied":   func(a *alone) { a.unapplied++ },
 		"no entry is of a term to come":                    func(a *alone) { a.state.Term, a.saved.Term = 1, 1 },
 		"configurations are of the log":                    func(a *alone) { a.log.configurations[1].index = 9 },

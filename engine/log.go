@@ -7,15 +7,11 @@ import (
 
 // log is the replicated log above base, with the configurations that it holds.
 //
-// Entries that were handed out in an action or a message stay as they are for ever. Two habits keep that true:
-// every slice that leaves has its capacity cut to its length, and truncation moves what is left to a new array,
-// so that an append never writes where an earlier slice can look. Growth beyond all handed-out lengths is free
-// to use the same array.
-//
-// Invariant: entries[i].Index == base.Index+1+i; terms never fall; configurations ascends by index.
+// Invariant: the blocks hold the entries from base.Index+1 on without a gap; terms never fall; configurations ascends by
+// index.
 type log struct {
 	base           Position
-	entries        []Entry
+	blocks         []block
 	configurations []configurationAt
 	unbound        bool // the newest configuration has members without an incarnation
 }
@@ -27,14 +23,19 @@ type configurationAt struct {
 	Configuration
 }
 
-func (l *log) lastIndex() Index { return l.base.Index + Index(len(l.entries)) }
-
-func (l *log) last() Position {
-	if len(l.entries) == 0 {
-		return l.base
+func (l *log) lastIndex() Index {
+	k := len(l.blocks)
+	if k == 0 {
+		return l.base.Index
 	}
-	return l.entries[len(l.entries)-1].Position()
+	newest := &l.blocks[k-1]
+	return newest.first + Index(len(newest.entries)) - 1
 }
+
+// len returns the number of entries above the base.
+func (l *log) len() int { return int(l.lastIndex() - l.base.Index) }
+
+func (l *log) last() Position { return l.position(l.lastIndex()) }
 
 // term returns the term at index; known is false below the base and beyond the end.
 func (l *log) term(index Index) (term Term, known bool) {
@@ -44,7 +45,7 @@ func (l *log) term(index Index) (term Term, known bool) {
 	case index < l.base.Index || index > l.lastIndex():
 		return 0, false
 	}
-	return l.entries[index-l.base.Index-1].Term, true
+	return l.at(index).Term, true
 }
 
 // position returns the position at an index between the base and the end.
@@ -53,29 +54,19 @@ func (l *log) position(index Index) Position {
 	return Position{Term: term, Index: index}
 }
 
-// slice returns the entries first..last, which the log must hold.
-func (l *log) slice(first, last Index) []Entry {
-	low, high := first-l.base.Index-1, last-l.base.Index
-	return l.entries[low:high:high]
-}
-
 // bounded returns the entries from first on, at most limit of them and at most size bytes, but at least one if
 // there is any. It also returns their size.
 func (l *log) bounded(first, last Index, limit, size int) ([]Entry, int) {
-	if first > last {
-		return nil, 0
-	}
-	from := l.entries[first-l.base.Index-1 : last-l.base.Index]
-	from = from[:min(len(from), limit)]
+	entries := l.slice(first, min(last, first+Index(limit)-1))
 	total := 0
-	for i := range from {
-		n := from[i].Size()
+	for i := range entries {
+		n := entries[i].Size()
 		if i > 0 && total+n > size {
-			return from[:i:i], total
+			return entries[:i:i], total
 		}
 		total += n
 	}
-	return slices.Clip(from), total
+	return entries, total
 }
 
 // sizeOf returns the bytes of entries.
@@ -92,46 +83,25 @@ func sizeOf(entries []Entry) int {
 // A leader's log always holds both.
 func (l *log) beginning() ([]Entry, int) {
 	entries := l.slice(1, min(2, l.lastIndex()))
-	size := 0
-	for i := range entries {
-		size += entries[i].Size()
-	}
-	return entries, size
+	return entries, sizeOf(entries)
 }
 
-// append adds entries that follow the end. Configurations among them are registered by the caller.
-func (l *log) append(entries ...Entry) {
-	l.reserve(len(entries))
-	l.entries = append(l.entries, entries...)
-}
-
-// reserve makes room for n more entries. The log doubles when it is full, so that each entry is moved about once
-// in its life.
-func (l *log) reserve(n int) {
-	if need := len(l.entries) + n; need > cap(l.entries) {
-		l.entries = append(make([]Entry, 0, max(2*len(l.entries), need, 64)), l.entries...)
-	}
-}
-
-// truncate removes first and everything behind it, configurations included. The rest moves to a new array, as roomy
-// as the old one, since what was removed is about to be replaced.
+// truncate removes first and everything behind it, configurations included.
 func (l *log) truncate(first Index) {
-	keep := l.entries[:first-l.base.Index-1]
-	l.entries = append(make([]Entry, 0, cap(l.entries)), keep...)
+	l.dropFrom(first)
 	for n := len(l.configurations); n > 0 && l.configurations[n-1].index >= first; n-- {
 		l.configurations = l.configurations[:n-1]
 	}
 	l.noteUnbound()
 }
 
-// compact drops everything up to index. What is left moves to a new array, so that what is dropped is released as soon
-// as nobody else holds it. Of the configurations the newest at or below index stays: it is in force there.
+// compact drops everything up to index. Of the configurations the newest at or below index stays: it is in force there.
 func (l *log) compact(index Index) {
 	if index == l.base.Index {
 		return
 	}
-	rest := l.entries[index-l.base.Index:]
-	l.base, l.entries = l.position(index), append(make([]Entry, 0, len(rest)+len(rest)/2), rest...)
+	l.base = l.position(index)
+	l.dropUpTo(index)
 	for len(l.configurations) > 1 && l.configurations[1].index <= index {
 		l.configurations = l.configurations[1:]
 	}
@@ -202,8 +172,8 @@ func (l *log) previousConfiguration() configurationAt {
 // firstOfTerm returns the lowest index above the base whose entry has at least the given term, or the index
 // after the end. Terms never fall along a log, so it is found by halving.
 func (l *log) firstOfTerm(term Term) Index {
-	n := sort.Search(len(l.entries), func(i int) bool { return l.entries[i].Term >= term })
-	return l.base.Index + 1 + Index(n)
+	first := l.base.Index + 1
+	return first + Index(sort.Search(l.len(), func(i int) bool { return l.at(first+Index(i)).Term >= term }))
 }
 
 // lastUpToTerm returns the highest index, at most limit, whose entry has at most the given term. It is the base

@@ -35,7 +35,7 @@ func (e *Engine) appendCommands(id ProposalID, commands [][]byte) {
 	for i, command := range commands {
 		entry := Entry{Term: e.state.Term, Index: first + Index(i), Kind: EntryCommand, Data: command}
 		e.unapplied += entry.Size()
-		e.log.entries = append(e.log.entries, entry)
+		e.log.push(entry)
 	}
 	e.metrics.EntriesAppended += uint64(len(commands))
 }

@@ -192,7 +192,7 @@ func TestRollbackEqualsReplay(t *testing.T) {
 			rolled.register(registered)
 
 			var replayed log
-			found, err := decodeConfigurations(rolled.entries)
+			found, err := decodeConfigurations(rolled.all())
 			require.NoError(t, err)
 			replayed.register(found)
 			require.Equal(t, replayed.configurations, rolled.configurations)

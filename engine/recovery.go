@@ -19,12 +19,14 @@ func (e *Engine) recover(r Recovered) error {
 	if r.Snapshot.ID != 0 {
 		e.switches = []switched{{id: r.Snapshot.ID}}
 	}
-	e.log.append(r.Entries...)
+	for part := range slices.Chunk(r.Entries, maxBlockEntries) {
+		e.log.append(part...)
+	}
 	if err := e.recoverConfigurations(decoded); err != nil {
 		return err
 	}
 	applied := r.Snapshot.Position.Index
-	e.unapplied = sizeOf(e.log.slice(applied+1, e.log.lastIndex()))
+	e.unapplied = e.log.size(applied+1, e.log.lastIndex())
 	e.disk.durable = e.log.lastIndex()
 	e.commit, e.handed, e.applied = max(r.Commit, applied), applied, applied
 	e.resetHints()

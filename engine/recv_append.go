@@ -107,12 +107,9 @@ func (e *Engine) tooMuchUnapplied() bool {
 
 // truncate removes first and everything behind it: entries that were never committed (dissertation §3.5).
 func (e *Engine) truncate(first Index) {
-	removed := e.log.slice(first, e.log.lastIndex())
-	for i := range removed {
-		e.unapplied -= removed[i].Size()
-	}
+	e.unapplied -= e.log.size(first, e.log.lastIndex())
 	if e.tracing {
-		e.tracef("%v removes %s", e.cfg.ID, span(removed))
+		e.tracef("%v removes %s", e.cfg.ID, span(e.log.slice(first, e.log.lastIndex())))
 	}
 	e.log.truncate(first)
 }
@@ -121,9 +118,7 @@ func (e *Engine) truncate(first Index) {
 func (e *Engine) addToLog(entries []Entry, configurations []configurationAt) {
 	e.log.append(entries...)
 	e.log.register(configurations)
-	for i := range entries {
-		e.unapplied += entries[i].Size()
-	}
+	e.unapplied += sizeOf(entries)
 	e.metrics.EntriesAppended += uint64(len(entries))
 	e.saveEntries(e.log.slice(entries[0].Index, e.log.lastIndex()))
 }

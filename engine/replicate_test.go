@@ -233,7 +233,7 @@ func TestBacklogsConverge(t *testing.T) {
 		for range 12 {
 			c.tick()
 		}
-		require.Equal(t, leader.engine.log.entries, away.engine.log.entries, "backlog of %d", size)
+		require.Equal(t, leader.engine.log.all(), away.engine.log.all(), "backlog of %d", size)
 		require.Equal(t, leader.engine.Status().Commit, away.engine.Status().Commit)
 	}
 }

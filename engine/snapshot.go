@@ -71,7 +71,7 @@ func (e *Engine) snapshotTaken(s *SnapshotMeta) {
 		return
 	}
 	e.appliedUpTo(s.Position.Index) // whose state it is
-	e.sinceSnapshot -= sizeOf(e.log.slice(max(e.snapshot.Position.Index, e.log.base.Index)+1, s.Position.Index))
+	e.sinceSnapshot -= e.log.size(max(e.snapshot.Position.Index, e.log.base.Index)+1, s.Position.Index)
 	e.snapshot = *s
 	e.metrics.SnapshotsTaken++
 	e.resetHints()
@@ -116,7 +116,7 @@ func (e *Engine) compactionPoint() Index {
 		pin, pinned := e.pinOf(p)
 		switch {
 		case !pinned || pin >= point:
-		case sizeOf(e.log.slice(max(pin, e.log.base.Index)+1, e.log.lastIndex())) > e.cfg.MaxPinnedBytes:
+		case e.log.size(max(pin, e.log.base.Index)+1, e.log.lastIndex()) > e.cfg.MaxPinnedBytes:
 			e.unpin(p)
 		default:
 			point = max(pin, e.log.base.Index)
@@ -130,7 +130,7 @@ func (e *Engine) trailingFrom(index Index) Index {
 	lowest := max(e.log.base.Index, index-min(index, Index(e.cfg.TrailingLogEntries)))
 	bytes := 0
 	for i := index; i > lowest; i-- {
-		if bytes += e.log.entries[i-e.log.base.Index-1].Size(); bytes > e.cfg.TrailingLogBytes {
+		if bytes += e.log.at(i).Size(); bytes > e.cfg.TrailingLogBytes {
 			return i
 		}
 	}
