@@ -188,7 +188,7 @@ func (e *Engine) Status() Status {
 func (e *Engine) Metrics() Metrics {
 	m := e.metrics
 	m.CurrentTerm, m.CommitIndex, m.LastApplied = e.state.Term, e.commit, e.applied
-	m.LogLen, m.RoleCode = e.log.len(), int(e.role)
+	m.LogLen, m.RoleCode = e.log.count, int(e.role)
 	return m
 }
 

@@ -7,10 +7,11 @@ import (
 
 // log is the replicated log above base, with the configurations that it holds.
 //
-// Invariant: the blocks hold the entries from base.Index+1 on without a gap; terms never fall; configurations ascends by
-// index.
+// Invariant: the blocks hold count entries, from base.Index+1 on without a gap; terms never fall; configurations ascends
+// by index.
 type log struct {
 	base           Position
+	count          int
 	blocks         []block
 	configurations []configurationAt
 	unbound        bool // the newest configuration has members without an incarnation
@@ -23,17 +24,7 @@ type configurationAt struct {
 	Configuration
 }
 
-func (l *log) lastIndex() Index {
-	k := len(l.blocks)
-	if k == 0 {
-		return l.base.Index
-	}
-	newest := &l.blocks[k-1]
-	return newest.first + Index(len(newest.entries)) - 1
-}
-
-// len returns the number of entries above the base.
-func (l *log) len() int { return int(l.lastIndex() - l.base.Index) }
+func (l *log) lastIndex() Index { return l.base.Index + Index(l.count) }
 
 func (l *log) last() Position { return l.position(l.lastIndex()) }
 
@@ -89,6 +80,7 @@ func (l *log) beginning() ([]Entry, int) {
 // truncate removes first and everything behind it, configurations included.
 func (l *log) truncate(first Index) {
 	l.dropFrom(first)
+	l.count = int(first - l.base.Index - 1)
 	for n := len(l.configurations); n > 0 && l.configurations[n-1].index >= first; n-- {
 		l.configurations = l.configurations[:n-1]
 	}
@@ -100,8 +92,9 @@ func (l *log) compact(index Index) {
 	if index == l.base.Index {
 		return
 	}
-	l.base = l.position(index)
+	position, rest := l.position(index), l.lastIndex()-index
 	l.dropUpTo(index)
+	l.base, l.count = position, int(rest)
 	for len(l.configurations) > 1 && l.configurations[1].index <= index {
 		l.configurations = l.configurations[1:]
 	}
@@ -173,7 +166,7 @@ func (l *log) previousConfiguration() configurationAt {
 // after the end. Terms never fall along a log, so it is found by halving.
 func (l *log) firstOfTerm(term Term) Index {
 	first := l.base.Index + 1
-	return first + Index(sort.Search(l.len(), func(i int) bool { return l.at(first+Index(i)).Term >= term }))
+	return first + Index(sort.Search(l.count, func(i int) bool { return l.at(first+Index(i)).Term >= term }))
 }
 
 // lastUpToTerm returns the highest index, at most limit, whose entry has at most the given term. It is the base

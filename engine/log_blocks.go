@@ -32,7 +32,7 @@ func (l *log) reserve(n int) {
 	if k := len(l.blocks); k > 0 && cap(l.blocks[k-1].entries)-len(l.blocks[k-1].entries) >= n {
 		return
 	}
-	room := max(n, minBlockEntries, min(l.len(), maxBlockEntries))
+	room := max(n, minBlockEntries, min(l.count, maxBlockEntries))
 	l.blocks = append(l.blocks, block{first: l.lastIndex() + 1, entries: make([]Entry, 0, room)})
 }
 
@@ -44,12 +44,14 @@ func (l *log) append(entries ...Entry) {
 	l.reserve(len(entries))
 	newest := &l.blocks[len(l.blocks)-1]
 	newest.entries = append(newest.entries, entries...)
+	l.count += len(entries)
 }
 
 // push adds one entry for which there is room.
 func (l *log) push(entry Entry) {
 	newest := &l.blocks[len(l.blocks)-1]
 	newest.entries = append(newest.entries, entry)
+	l.count++
 }
 
 // at returns the entry at an index above the base and up to the end.

@@ -197,7 +197,7 @@ func TestLogGrowsWithoutMoving(t *testing.T) {
 	for _, b := range l.blocks {
 		room += cap(b.entries)
 	}
-	require.LessOrEqual(t, room-l.len(), maxBlockEntries)
+	require.LessOrEqual(t, room-l.count, maxBlockEntries)
 	require.Less(t, len(l.blocks), 40)
 }
 

@@ -13,12 +13,34 @@ type output struct {
 	rejections slab[ProposalRejected]
 	readies    slab[ReadReady]
 	failures   slab[ReadFailed]
+
+	heartbeats chunk[Heartbeat]
+	answers    chunk[HeartbeatResponse]
+	verdicts   chunk[AppendEntriesResponse]
 }
 
 // slab hands out values of one type that are all taken back at once.
 type slab[T any] struct {
 	items []*T
 	used  int
+}
+
+// chunk hands out values of one type that live for as long as anybody holds them, like those of new, for less: sixteen
+// are allocated at once, and kept while one of them is. So it is for small types without pointers.
+type chunk[T any] struct {
+	items *[16]T
+	used  int
+}
+
+// put returns a pointer to a copy of item.
+func (c *chunk[T]) put(item T) *T {
+	if c.items == nil || c.used == len(c.items) {
+		c.items, c.used = new([16]T), 0
+	}
+	p := &c.items[c.used]
+	*p = item
+	c.used++
+	return p
 }
 
 // put returns a pointer to a copy of item, valid until reset.
@@ -43,13 +65,13 @@ func (s *slab[T]) reset() int {
 	return used
 }
 
-// reset looks at the frequent kinds first, and at the others only if there was anything else.
+// reset looks at the frequent kinds first, and at the others only if there was anything else. The list itself is not
+// cleared: what it points to is of a slab, or small, and soon overwritten.
 func (o *output) reset() {
 	rest := len(o.actions)
 	if rest == 0 {
 		return
 	}
-	clear(o.actions)
 	o.actions = o.actions[:0]
 	if rest -= o.sends.reset() + o.writes.reset() + o.applies.reset() + o.accepts.reset(); rest == 0 {
 		return

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"slices"
+	"sort"
 )
 
 // progressState says how a leader talks to one member.
@@ -154,10 +155,8 @@ func (p *progress) provesLoss(m *AppendEntriesResponse) bool {
 
 // follower returns the progress of a member, nil if there is none.
 func (e *Engine) follower(id NodeID) *progress {
-	i, found := slices.BinarySearchFunc(e.followers, id, func(p *progress, id NodeID) int {
-		return cmp.Compare(p.ID, id)
-	})
-	if !found {
+	i := sort.Search(len(e.followers), func(i int) bool { return e.followers[i].ID >= id })
+	if i == len(e.followers) || e.followers[i].ID != id {
 		return nil
 	}
 	return e.followers[i]

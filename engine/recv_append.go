@@ -30,7 +30,9 @@ func (e *Engine) recvAppendEntries(from Peer, m *AppendEntries) {
 	match := m.Prev.Index + Index(len(m.Entries))
 	e.agreed = max(e.agreed, match)
 	e.commitUpTo(min(m.Commit, match), from.ID)
-	e.sendDurable(from.ID, &AppendEntriesResponse{Term: e.state.Term, Number: m.Number, Accepted: true, Match: match})
+	e.sendDurable(from.ID, e.out.verdicts.put(AppendEntriesResponse{
+		Term: e.state.Term, Number: m.Number, Accepted: true, Match: match,
+	}))
 }
 
 // wellFormed reports whether the append is one that a leader could send; gateways refuse the others. It returns
@@ -131,7 +133,7 @@ func (e *Engine) rejectAppend(from Peer, m *AppendEntries, answer AppendEntriesR
 		e.traceReject(from, m, answer.Conflict)
 	}
 	answer.Term = e.state.Term
-	e.sendNow(from.ID, &answer)
+	e.sendNow(from.ID, e.out.verdicts.put(answer))
 }
 
 func (e *Engine) traceReject(from Peer, m *AppendEntries, conflict Position) {

@@ -9,12 +9,12 @@ func (e *Engine) recvHeartbeat(from Peer, m *Heartbeat) {
 	if e.fatal {
 		return
 	}
-	answer := &HeartbeatResponse{Term: e.state.Term} // without a number: see rejectAppend
+	answer := HeartbeatResponse{Term: e.state.Term} // without a number: see rejectAppend
 	if current {
 		answer.Number = m.Number
 		e.commitUpTo(min(m.Commit, e.agreedWithLeader()), from.ID)
 	}
-	e.sendNow(from.ID, answer)
+	e.sendNow(from.ID, e.out.answers.put(answer))
 }
 
 // agreedWithLeader returns up to where our log is known to be the current leader's: what an append of this term

@@ -30,7 +30,7 @@ func (e *Engine) heartbeat(p *progress) SendNumber {
 	number, commit := e.nextNumber(), e.knownCommit(p)
 	p.commitTold = max(p.commitTold, commit)
 	p.sentNumber = number
-	e.sendNow(p.ID, &Heartbeat{Term: e.state.Term, Number: number, Commit: commit})
+	e.sendNow(p.ID, e.out.heartbeats.put(Heartbeat{Term: e.state.Term, Number: number, Commit: commit}))
 	return number
 }
 
