@@ -260,9 +260,10 @@ func TestWhatIsKeptForAFollowerIsBounded(t *testing.T) {
 	require.NotEqual(t, m.Transfer, offers[0].Transfer)
 }
 
-// TestProgressAgainstItsStateMachine lets a follower say anything, hosts do anything and the leader compact, and holds
-// every change of its state against the drawing at progress.
-func TestProgressAgainstItsStateMachine(t *testing.T) {
+// TestAnArbitraryFollowerStaysInTheDrawing lets a follower say anything, hosts do anything and the leader compact, and
+// holds every change of its state against the drawing at progress. What a follower that keeps the rules does is held
+// by TestProgressAgainstItsStateMachine.
+func TestAnArbitraryFollowerStaysInTheDrawing(t *testing.T) {
 	drawn := map[string][]string{
 		"probe":     {"probe", "replicate", "snapshot", "lost data"},
 		"replicate": {"replicate", "probe", "snapshot", "lost data"},
