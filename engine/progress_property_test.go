@@ -159,7 +159,7 @@ func (w *progressWalk) disturb() {
 
 // drawOne takes one of what is on its way, in most cases the oldest, and may leave a copy, or all before it gone.
 func drawOne[T any](t *rapid.T, queue *[]T) T {
-	i := max(0, rapid.IntRange(-4, len(*queue)-1).Draw(t, "which"))
+	i := max(0, rapid.IntRange(-1, len(*queue)-1).Draw(t, "which"))
 	item := (*queue)[i]
 	switch rapid.IntRange(0, 5).Draw(t, "network") {
 	case 0: // it comes once more
