@@ -1,7 +1,9 @@
 package persistence
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -85,7 +87,7 @@ func (c contents) holdsState() bool { return c.identity || len(c.segments) > 0 }
 func (d directory) contents() (contents, error) {
 	names, err := d.fsys.List(d.path)
 	if err != nil {
-		return contents{}, fmt.Errorf("persistence: %s: %w", d.path, err)
+		return contents{}, d.failed(err)
 	}
 	var c contents
 	for _, name := range names {
@@ -110,6 +112,21 @@ func (c *contents) addNumbered(name string) {
 	if number, ok := numberIn(name, freedPrefix, freedSuffix); ok {
 		c.freed, c.highest = append(c.freed, name), max(c.highest, number)
 	}
+}
+
+// failed names the directory in an error.
+func (d directory) failed(err error) error { return fmt.Errorf("persistence: %s: %w", d.path, err) }
+
+// createAnew makes an empty file, in the place of one that an interrupted attempt may have left there.
+func (d directory) createAnew(name string) (File, error) {
+	file, err := d.fsys.Create(d.join(name))
+	if !errors.Is(err, fs.ErrExist) {
+		return file, err
+	}
+	if err := d.fsys.Remove(d.join(name)); err != nil {
+		return nil, err
+	}
+	return d.fsys.Create(d.join(name))
 }
 
 // remove removes files and makes that durable.
