@@ -78,7 +78,7 @@ type contents struct {
 	leftover []string // of an interrupted Create, pin or rotation; founding.tmp is not among them
 	segments []string
 	freed    []string // segments that were freed before
-	highest  uint64   // number in a name of either
+	highest  uint64   // number in a name of either, of those up to maxNumber
 }
 
 // holdsState reports whether a node's life has begun here.
@@ -106,11 +106,16 @@ func (d directory) contents() (contents, error) {
 }
 
 func (c *contents) addNumbered(name string) {
-	if number, ok := segmentNumber(name); ok {
-		c.segments, c.highest = append(c.segments, name), max(c.highest, number)
+	number, isSegment := segmentNumber(name)
+	if isSegment {
+		c.segments = append(c.segments, name)
 	}
-	if number, ok := numberIn(name, freedPrefix, freedSuffix); ok {
-		c.freed, c.highest = append(c.freed, name), max(c.highest, number)
+	freed, isFreed := numberIn(name, freedPrefix, freedSuffix)
+	if isFreed {
+		c.freed, number = append(c.freed, name), freed
+	}
+	if number <= maxNumber { // a name beyond was not given by a log, and none will ever be as high
+		c.highest = max(c.highest, number)
 	}
 }
 
