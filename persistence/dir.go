@@ -131,8 +131,11 @@ func (d *Dir) Open(want Identity) (Storage, error) {
 	if err := d.dir.checkPoison(); err != nil {
 		return nil, err
 	}
-	if exists, err := d.Exists(); err != nil || !exists {
-		return nil, errors.Join(err, d.noState(exists))
+	switch exists, err := d.Exists(); {
+	case err != nil:
+		return nil, err
+	case !exists:
+		return nil, fmt.Errorf("%w: %s", ErrNoState, d.dir.path)
 	}
 	lock, err := d.lock()
 	if err != nil {
@@ -146,18 +149,11 @@ func (d *Dir) Open(want Identity) (Storage, error) {
 	return disk, nil
 }
 
-func (d *Dir) noState(exists bool) error {
-	if exists {
-		return nil
-	}
-	return fmt.Errorf("%w: %s", ErrNoState, d.dir.path)
-}
-
 // lock locks the directory. Whoever had it until now may have failed meanwhile, and said so before it let go.
 func (d *Dir) lock() (io.Closer, error) {
 	lock, err := d.dir.fsys.Lock(d.dir.join(lockName))
 	if err != nil {
-		return nil, fmt.Errorf("persistence: %s: %w", d.dir.path, err)
+		return nil, d.dir.failed(err)
 	}
 	if err := d.dir.checkPoison(); err != nil {
 		return nil, errors.Join(err, lock.Close())

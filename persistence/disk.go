@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/yggr-go/yggr/engine"
 )
@@ -107,26 +106,34 @@ func (d *Disk) nameFounding() error {
 // process that was killed, perhaps after a sync that failed: so the last batch is written again in place, which
 // changes nothing on a disk that has it, and file and directory are synced. Every batch before it was synced before
 // it was written.
+//
+// A file that cannot be opened, renamed or removed has lost nothing: then opening fails and may be tried again. Only a
+// failed write or sync poisons the place.
 func (d *Disk) resume(r *recovery, c contents) error {
 	last, err := r.lastBatch()
 	if err = errors.Join(err, r.close()); err != nil {
 		return err
 	}
+	if err := d.writeAgain(last, r); err != nil {
+		return err
+	}
+	if err := d.tidy(r, c); err != nil {
+		return err
+	}
+	return d.takeUp(r, c)
+}
+
+// writeAgain makes the last batch durable in its place.
+func (d *Disk) writeAgain(last []byte, r *recovery) error {
 	file, err := d.dir.fsys.Open(d.dir.join(r.segments[r.tail.lastIn].name))
 	if err != nil {
-		return err // before anything was written: nothing is poisoned
+		return d.dir.failed(err)
 	}
 	if _, err = file.WriteAt(last, r.tail.lastAt); err == nil {
 		err = file.Sync()
 	}
 	d.count.synced(int64(len(last)))
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = d.tidy(r, c)
-	}
-	if err == nil {
-		err = d.takeUp(r, c)
-	}
-	if err != nil {
+	if err = errors.Join(err, file.Close()); err != nil {
 		return d.dir.poison(err)
 	}
 	return nil
@@ -134,20 +141,46 @@ func (d *Disk) resume(r *recovery, c contents) error {
 
 // tidy makes the names durable that recovery found, and finishes or removes what was interrupted.
 func (d *Disk) tidy(r *recovery, c contents) error {
-	if err := d.dir.fsys.MkdirAll(d.dir.path); err != nil {
-		return err
-	}
 	if founding := r.segments[0]; founding.name == foundingName {
 		founding.name = segmentName(1)
 		if err := d.dir.rename(foundingName, founding.name); err != nil {
-			return err
+			return d.dir.failed(err)
 		}
 	}
+	if err := d.dir.fsys.MkdirAll(d.dir.path); err != nil { // its entry, and those of its parents
+		return d.dir.poison(err)
+	}
 	if err := d.dir.sync(); err != nil {
-		return err
+		return d.dir.poison(err)
 	}
 	d.takeSpares(c.freed)
-	return d.dir.remove(slices.Concat(c.leftover, r.stale, r.unused))
+	return d.sweep(r, c)
+}
+
+// sweep removes what was left behind. A segment that was to come next has to go: the log will have another one of that
+// number. Anything else that cannot be removed is in nobody's way: what stands before a gap is tried again, and who needs
+// the name of a temporary file removes it first.
+func (d *Disk) sweep(r *recovery, c contents) error {
+	for _, name := range r.unused {
+		if err := d.dir.fsys.Remove(d.dir.join(name)); err != nil {
+			return d.dir.failed(err)
+		}
+	}
+	for _, name := range r.stale {
+		if err := d.dir.fsys.Remove(d.dir.join(name)); err != nil {
+			d.log.surplus = append(d.log.surplus, name)
+		}
+	}
+	for _, name := range c.leftover {
+		_ = d.dir.fsys.Remove(d.dir.join(name))
+	}
+	if len(r.unused)+len(r.stale)+len(c.leftover) == 0 {
+		return nil
+	}
+	if err := d.dir.sync(); err != nil {
+		return d.dir.poison(err)
+	}
+	return nil
 }
 
 // takeSpares chooses segments that were freed earlier, whose names are durable by now, for use again. Others that have
@@ -169,7 +202,7 @@ func (d *Disk) takeUp(r *recovery, c contents) error {
 	segment := r.segments[t.segment]
 	file, err := d.dir.fsys.Open(d.dir.join(segment.name))
 	if err != nil {
-		return err
+		return d.dir.failed(err)
 	}
 	l.current = &segmentWriter{file: file, name: segment.name, header: segment.header, offset: t.offset}
 	l.next, l.proven = t.next, t.empty
@@ -178,7 +211,7 @@ func (d *Disk) takeUp(r *recovery, c contents) error {
 		l.older = append(l.older, olderSegment{number: s.header.number, name: s.name, size: s.header.size})
 	}
 	if err := l.prove(); err != nil {
-		return errors.Join(err, file.Close())
+		return d.dir.poison(errors.Join(err, file.Close()))
 	}
 	l.look()
 	return nil

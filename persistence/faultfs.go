@@ -1,6 +1,8 @@
 package persistence
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"sync"
@@ -27,17 +29,61 @@ const (
 	OpFree     Op = "free"
 )
 
-// Fault makes one operation fail.
+// Fault is what goes wrong with an operation. The fields combine, except where they say otherwise: a write can stall,
+// be done in part, and fail.
 type Fault struct {
-	Op    Op     // empty: any
-	Path  string // a part of the path; empty: any
-	After int    // how many matching operations succeed first
-	Short int    // of a write: how many bytes are written all the same
-	Err   error  // not nil
+	Op    Op     // which operations; empty: any
+	Path  string // a part of the path, of a rename that of the old name; empty: any
+	After int    // how many matching operations go well first
+	Times int    // how often it fires from then on; zero: once; negative: for ever
+
+	// Err is what the operation reports, wrapped with its name and the path; nil: that all went well, whatever else the
+	// fault does. With an error nothing is done, except for what Short, Done and the closing of files say.
+	Err error
+	// Done has the operation carried out as if nothing had happened, and Err reported all the same.
+	Done bool
+	// Short is of a write with an error, and not Done: how many bytes, from the first on, are written all the same.
+	Short int
+	// Flip is of a read or a write: the bits of the byte at FlipAt that are turned round on the way, none if zero. FlipAt
+	// counts bytes from the beginning of the operation; beyond its end nothing is flipped.
+	Flip   byte
+	FlipAt int
+	// Stall has the operation wait, before anything of it is done, until the channel is closed; nil: it does not wait.
+	Stall <-chan struct{}
 }
 
-// FaultFS passes operations on to another file system, and fails those it is told to. It may be used by several
-// goroutines.
+// fires takes one of the fault's lives and reports whether that was the last.
+func (f *Fault) fires() (last bool) {
+	if f.Times < 0 {
+		return false
+	}
+	f.Times--
+	return f.Times <= 0
+}
+
+// report returns what the operation answers, whose own answer is err.
+func (f *Fault) report(op Op, path string, err error) error {
+	if f.Err == nil {
+		return err
+	}
+	return pathError(string(op), path, f.Err)
+}
+
+// goesThrough reports whether the operation is carried out.
+func (f *Fault) goesThrough() bool { return f.Err == nil || f.Done }
+
+func (f *Fault) flip(p []byte) {
+	if f.Flip != 0 && f.FlipAt < len(p) {
+		p[f.FlipAt] ^= f.Flip
+	}
+}
+
+// FaultFS passes operations on to another file system, except for those that it has a [Fault] for. It may be used by
+// several goroutines; the faults count the operations of all of them. What one goroutine waits for in a stall holds up
+// no other.
+//
+//	disk := persistence.NewFaultFS(persistence.NewMemFS(), nil)
+//	disk.Fail(persistence.Fault{Op: persistence.OpSync, Path: ".log", After: 3, Err: syscall.EIO})
 type FaultFS struct {
 	inner  FS
 	before func(Op, string)
@@ -54,15 +100,31 @@ func NewFaultFS(inner FS, before func(op Op, path string)) *FaultFS {
 	return &FaultFS{inner: inner, before: before}
 }
 
-// Fail arms a fault. It fires once.
+// Fail arms a fault. Where several match an operation the one that was armed first fires, and only that one counts it.
 func (f *FaultFS) Fail(fault Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.faults = append(f.faults, &fault)
 }
 
-// check returns the fault that fires now.
-func (f *FaultFS) check(op Op, path string) *Fault {
+// Heal disarms every fault that is left. What waits in a stall goes on waiting.
+func (f *FaultFS) Heal() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.faults = nil
+}
+
+// meet returns the fault of an operation, after the stall if it has one; nil if it has none.
+func (f *FaultFS) meet(op Op, path string) *Fault {
+	fault := f.next(op, path)
+	if fault != nil && fault.Stall != nil {
+		<-fault.Stall
+	}
+	return fault
+}
+
+// next takes the fault that fires now. What it returns is not changed any more.
+func (f *FaultFS) next(op Op, path string) *Fault {
 	if f.before != nil {
 		f.before(op, path)
 	}
@@ -76,17 +138,25 @@ func (f *FaultFS) check(op Op, path string) *Fault {
 			fault.After--
 			continue
 		}
-		f.faults = append(f.faults[:i:i], f.faults[i+1:]...)
-		return fault
+		fired := *fault
+		if fault.fires() {
+			f.faults = append(f.faults[:i:i], f.faults[i+1:]...)
+		}
+		return &fired
 	}
 	return nil
 }
 
 func (f *FaultFS) do(op Op, path string, operation func() error) error {
-	if fault := f.check(op, path); fault != nil {
-		return pathError(string(op), path, fault.Err)
+	fault := f.meet(op, path)
+	if fault == nil {
+		return operation()
 	}
-	return operation()
+	var err error
+	if fault.goesThrough() {
+		err = operation()
+	}
+	return fault.report(op, path, err)
 }
 
 func (f *FaultFS) open(op Op, path string, open func(string) (File, error)) (File, error) {
@@ -96,9 +166,17 @@ func (f *FaultFS) open(op Op, path string, open func(string) (File, error)) (Fil
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, closeIfOpen(file))
 	}
 	return &faultFile{File: file, fsys: f, path: path}, nil
+}
+
+// closeIfOpen closes what was opened and is said not to have been.
+func closeIfOpen(c io.Closer) error {
+	if c == nil {
+		return nil
+	}
+	return c.Close()
 }
 
 func (f *FaultFS) poisonedPlaces() *poisoned { return &f.poison }
@@ -163,7 +241,10 @@ func (f *FaultFS) Lock(path string) (lock io.Closer, err error) {
 		lock, err = f.inner.Lock(path)
 		return err
 	})
-	return lock, err
+	if err != nil {
+		return nil, errors.Join(err, closeIfOpen(lock))
+	}
+	return lock, nil
 }
 
 // faultFile is an open file of a FaultFS.
@@ -173,24 +254,36 @@ type faultFile struct {
 	path string
 }
 
-func (f *faultFile) ReadAt(p []byte, offset int64) (n int, err error) {
-	err = f.fsys.do(OpRead, f.path, func() (err error) {
+func (f *faultFile) ReadAt(p []byte, offset int64) (int, error) {
+	fault := f.fsys.meet(OpRead, f.path)
+	if fault == nil {
+		return f.File.ReadAt(p, offset)
+	}
+	n, err := 0, error(nil)
+	if fault.goesThrough() {
 		n, err = f.File.ReadAt(p, offset)
-		return err
-	})
-	return n, err
+		fault.flip(p[:n])
+	}
+	return n, fault.report(OpRead, f.path, err)
 }
 
 func (f *faultFile) WriteAt(p []byte, offset int64) (int, error) {
-	fault := f.fsys.check(OpWrite, f.path)
+	fault := f.fsys.meet(OpWrite, f.path)
 	if fault == nil {
 		return f.File.WriteAt(p, offset)
 	}
-	n, err := f.File.WriteAt(p[:min(fault.Short, len(p))], offset)
+	if !fault.goesThrough() {
+		p = p[:min(fault.Short, len(p))]
+	}
+	if fault.Flip != 0 {
+		p = bytes.Clone(p)
+		fault.flip(p)
+	}
+	n, err := f.File.WriteAt(p, offset)
 	if err != nil {
 		return n, err
 	}
-	return n, pathError(string(OpWrite), f.path, fault.Err)
+	return n, fault.report(OpWrite, f.path, nil)
 }
 
 func (f *faultFile) Sync() error { return f.fsys.do(OpSync, f.path, f.File.Sync) }
@@ -205,10 +298,10 @@ func (f *faultFile) Size() (size int64, err error) {
 
 // Close closes the file in any case: one whose closing failed is closed all the same.
 func (f *faultFile) Close() error {
-	fault := f.fsys.check(OpClose, f.path)
+	fault := f.fsys.meet(OpClose, f.path)
 	err := f.File.Close()
-	if fault != nil {
-		return pathError(string(OpClose), f.path, fault.Err)
+	if fault == nil {
+		return err
 	}
-	return err
+	return fault.report(OpClose, f.path, err)
 }

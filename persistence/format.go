@@ -15,6 +15,10 @@ const (
 	blockSize  = 4096
 )
 
+// maxNumber bounds the numbers of segments and batches. No log gets there; what claims to be beyond would make numbers
+// wrap around.
+const maxNumber = 1 << 62
+
 // formatVersion is the version that this build writes. It reads every version up to it.
 const formatVersion = 1
 
@@ -161,7 +165,7 @@ func decodeSegmentHeader(sector []byte) (segmentHeader, error) {
 		firstBatch: binary.LittleEndian.Uint64(sector[fieldFirstBatch:]),
 		size:       int64(binary.LittleEndian.Uint64(sector[fieldSize:])),
 	}
-	if h.size < minSegmentSize || h.size%blockSize != 0 || h.firstBatch == 0 || h.number == 0 {
+	if h.size < minSegmentSize || h.size%blockSize != 0 || h.firstBatch-1 >= maxNumber || h.number-1 >= maxNumber { // 0 is none
 		return segmentHeader{}, fmt.Errorf("%w: segment header of impossible values", ErrCorrupt)
 	}
 	return h, nil

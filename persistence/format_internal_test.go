@@ -86,6 +86,8 @@ func TestSegmentHeaderRefusals(t *testing.T) {
 		"size negative":      {func(s []byte) { s[fieldSize+7] = 0x80 }, ErrCorrupt},
 		"number zero":        {func(s []byte) { s[fieldNumber] = 0 }, ErrCorrupt},
 		"first batch zero":   {func(s []byte) { s[fieldFirstBatch] = 0 }, ErrCorrupt},
+		"number beyond":      {func(s []byte) { s[fieldNumber+7] = 0x40 }, ErrCorrupt},
+		"batch beyond":       {func(s []byte) { s[fieldFirstBatch+7] = 0x80 }, ErrCorrupt},
 	} {
 		t.Run(name, func(t *testing.T) {
 			block := make([]byte, blockSize)

@@ -47,7 +47,7 @@ func (d directory) writeIdentity(id Identity) error {
 	var sector [sectorSize]byte
 	putIdentity(sector[:], id)
 	stamp(sector[:], identityMagic)
-	file, err := d.fsys.Create(d.join(identityTmpName))
+	file, err := d.createAnew(identityTmpName)
 	if err != nil {
 		return err
 	}

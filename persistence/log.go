@@ -3,7 +3,6 @@ package persistence
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"unsafe"
 )
@@ -198,8 +197,7 @@ func (l *log) fitSpare(size int64) error {
 	return nil
 }
 
-// needSpare begins a spare if there is none: a freed segment, or a new file. One that was given up and is still there is
-// removed first.
+// needSpare begins a spare if there is none: a freed segment, or a new file.
 func (l *log) needSpare() error {
 	for l.spare == nil && len(l.spares) > 0 {
 		name := l.spares[0]
@@ -210,12 +208,6 @@ func (l *log) needSpare() error {
 		return nil
 	}
 	var err error
-	if l.spare, err = newSpare(l.dir, spareName, l.options.segmentSize()); !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	if err := l.dir.fsys.Remove(l.dir.join(spareName)); err != nil {
-		return err
-	}
 	l.spare, err = newSpare(l.dir, spareName, l.options.segmentSize())
 	return err
 }

@@ -1,7 +1,9 @@
 package persistence
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -76,7 +78,7 @@ type contents struct {
 	leftover []string // of an interrupted Create, pin or rotation; founding.tmp is not among them
 	segments []string
 	freed    []string // segments that were freed before
-	highest  uint64   // number in a name of either
+	highest  uint64   // number in a name of either, of those up to maxNumber
 }
 
 // holdsState reports whether a node's life has begun here.
@@ -85,7 +87,7 @@ func (c contents) holdsState() bool { return c.identity || len(c.segments) > 0 }
 func (d directory) contents() (contents, error) {
 	names, err := d.fsys.List(d.path)
 	if err != nil {
-		return contents{}, fmt.Errorf("persistence: %s: %w", d.path, err)
+		return contents{}, d.failed(err)
 	}
 	var c contents
 	for _, name := range names {
@@ -104,12 +106,32 @@ func (d directory) contents() (contents, error) {
 }
 
 func (c *contents) addNumbered(name string) {
-	if number, ok := segmentNumber(name); ok {
-		c.segments, c.highest = append(c.segments, name), max(c.highest, number)
+	number, isSegment := segmentNumber(name)
+	if isSegment {
+		c.segments = append(c.segments, name)
 	}
-	if number, ok := numberIn(name, freedPrefix, freedSuffix); ok {
-		c.freed, c.highest = append(c.freed, name), max(c.highest, number)
+	freed, isFreed := numberIn(name, freedPrefix, freedSuffix)
+	if isFreed {
+		c.freed, number = append(c.freed, name), freed
 	}
+	if number <= maxNumber { // a name beyond was not given by a log, and none will ever be as high
+		c.highest = max(c.highest, number)
+	}
+}
+
+// failed names the directory in an error.
+func (d directory) failed(err error) error { return fmt.Errorf("persistence: %s: %w", d.path, err) }
+
+// createAnew makes an empty file, in the place of one that an interrupted attempt may have left there.
+func (d directory) createAnew(name string) (File, error) {
+	file, err := d.fsys.Create(d.join(name))
+	if !errors.Is(err, fs.ErrExist) {
+		return file, err
+	}
+	if err := d.fsys.Remove(d.join(name)); err != nil {
+		return nil, err
+	}
+	return d.fsys.Create(d.join(name))
 }
 
 // remove removes files and makes that durable.

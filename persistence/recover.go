@@ -26,6 +26,12 @@ type tail struct {
 	empty    bool // the last batch says nothing, it only proves that the one before was durable
 }
 
+// segmentEnd is how far the batches of a segment go.
+type segmentEnd struct {
+	offset  int64
+	batches int
+}
+
 // recovery is what reading a directory yields.
 type recovery struct {
 	dir      directory
@@ -36,7 +42,8 @@ type recovery struct {
 	gap      string           // what the gap is, for errors
 	groups   map[Group]*groupLog
 	tail     tail
-	ends     []int64 // where the batches of each segment that was read end
+	ends     []segmentEnd // of each segment that was read
+	torn     bool         // the header of a batch that was never completed stands where the log ends
 
 	arena   arena
 	entries []engine.Entry // of the record at hand
@@ -64,14 +71,18 @@ func (r *recovery) run(c contents) error {
 	if r.identity, err = r.dir.readIdentity(); err != nil {
 		return err
 	}
-	names := c.segments
-	if len(names) == 0 && c.founding {
-		names = []string{foundingName} // Create was interrupted before its last rename
-	}
-	if err := r.openSegments(names); err != nil {
+	if err := r.openSegments(r.names(c)); err != nil {
 		return err
 	}
 	return r.readSegments()
+}
+
+// names returns the files that segments are in.
+func (r *recovery) names(c contents) []string {
+	if len(c.segments) == 0 && c.founding {
+		return []string{foundingName} // Create was interrupted before its last rename
+	}
+	return c.segments
 }
 
 func (r *recovery) close() error {
@@ -97,7 +108,7 @@ func (r *recovery) readSegments() error {
 			return fmt.Errorf("%w: segment %s begins with batch %d, batch %d is due", ErrCorrupt, s.name, s.header.firstBatch, next.number)
 		}
 		sealed, err := r.readSegment(i, next)
-		r.ends = append(r.ends, r.tail.offset)
+		r.ends = append(r.ends, segmentEnd{r.tail.offset, int(r.tail.next.number - next.number)})
 		if err != nil {
 			return err
 		}
@@ -162,6 +173,7 @@ func (r *recovery) judgeEnd(i int) error {
 		return fmt.Errorf("%w: segment %s, offset %d: batch %d does not follow the batch before it", ErrCorrupt,
 			s.name, end.offset, h.number)
 	}
+	r.torn = ok && h.number == end.next.number
 	if ok && end.offset+blockSize < s.header.size {
 		// The header of the torn batch survived, and the next batch has the same number: written over it and torn
 		// as well, it could complete this one. So it is overwritten first, whatever stands before it. Only a seal

@@ -148,31 +148,3 @@ func TestDamagedSparesAreHarmless(t *testing.T) {
 		requireGoesOnAfter(t, left, l.want)
 	}
 }
-
-// One byte at a time is damaged in a directory with switches, a segment that was used before, and a spare. Each is
-// detected, or in what nobody needs; none changes what is read. The log was closed, so its last batch is proven too.
-func TestEveryFlippedByteBehindASnapshot(t *testing.T) {
-	t.Parallel()
-	disk := persistence.NewMemFS()
-	want := goldenFreed(t, disk)
-	verdicts := map[string]int{}
-	for name, data := range contents(t, disk) {
-		flipEach(t, disk, name, []byte(data), func(at int) {
-			found, err := persistence.Inspect(disk, testPath)
-			if err != nil {
-				verdicts["detected"]++
-				require.NotContains(t, name, "spare", "a spare is no reason not to start")
-				return
-			}
-			verdicts["unused"]++
-			for group, state := range want {
-				if !sameState(state, found.Groups[group]) {
-					require.Failf(t, "silently changed", "%s, byte %d", name, at)
-				}
-			}
-		})
-	}
-	t.Logf("%v", verdicts)
-	require.Greater(t, verdicts["detected"], 1000)
-	require.Positive(t, verdicts["unused"])
-}

@@ -60,7 +60,7 @@ type spare struct {
 }
 
 func newSpare(dir directory, name string, size int64) (*spare, error) {
-	file, err := dir.fsys.Create(dir.join(name))
+	file, err := dir.createAnew(name)
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", name, err)
 	}
