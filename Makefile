@@ -37,6 +37,14 @@ chaos: ## kill the leader of three real processes thirty times while clients wri
 	@$(setup) go
 	@cd examples && go test -run TestChaos -count=1 -timeout 30m -v ./kv -args -chaos.kills=30
 
+.PHONY: crash
+crash: ## power losses and kills at every operation of the log; REOPENINGS=40000, and CASES=10000 against a model: about three minutes
+	@$(setup) go
+	@go test ./persistence -run '^(TestCrashMatrix|TestKeptCrashes)$$' -count=1 -timeout 60m -v -args -crash.reopenings=$(or $(REOPENINGS),40000) | \
+		grep -v '^ *\(===\|--- PASS\)'
+	@go test ./persistence -run '^TestModel$$' -count=1 -timeout 60m -v -args -rapid.checks=$(or $(CASES),10000) | \
+		grep -v '^ *\(===\|--- PASS\)'
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target in turn; TIME=30s is the time for one
 	@tools/fuzz.sh $(FUZZTIME)

@@ -2,129 +2,261 @@ package persistence_test
 
 import (
 	"math/rand/v2"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/yggr-go/yggr/persistence"
-	"github.com/yggr-go/yggr/persistence/storagetest"
 )
 
-// modelRun is a storage and the slice that knows what it must hold.
-type modelRun struct {
-	disk    *persistence.MemFS
-	storage persistence.Storage
-	model   storagetest.Model
-	size    int64
-	fsys    *persistence.FaultFS // of the last opening
-	freed   *uint64              // segments, over all cases
-}
-
-// TestModel runs random operations and crashes against a slice.
+// TestModel runs random operations, faults and crashes against slices. After each the log holds what the slices hold; only
+// a batch that a crash or a failure met may be there or not. In the order of what they cost: what a process does in
+// peace, ends of a process, and failures that end it.
+//
+//	go test ./persistence -run TestModel -rapid.checks=10000
 func TestModel(t *testing.T) {
 	t.Parallel()
-	freed := uint64(0)
+	seen := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
-		run := &modelRun{
-			disk: persistence.NewMemFS(), size: rapid.SampledFrom([]int64{16 << 10, 32 << 10, 64 << 10}).Draw(t, "segment size"),
-			freed: &freed,
-		}
-		first := commands(1, 1, rapid.IntRange(0, 2).Draw(t, "first entries"), 10)
-		s, err := run.place(run.disk).Create(testID, at(1), first)
-		require.NoError(t, err)
-		run.storage = s
-		run.model.State = persistence.Recovered{HardState: at(1), Entries: first}
+		r := startModel(t, seen)
 		t.Repeat(map[string]func(*rapid.T){
-			"write":      run.write,
-			"idle":       func(t *rapid.T) { require.NoError(t, run.storage.Write(&persistence.Batch{})) },
-			"reopen":     run.reopen,
-			"kill":       func(t *rapid.T) { run.restart(t, run.disk.Kill()) },
-			"power loss": func(t *rapid.T) { run.restart(t, run.disk.Crash(seeded(t))) },
-			"torn write": run.tornWrite,
-			"fail to free": func(*rapid.T) {
-				run.fsys.Fail(persistence.Fault{Op: persistence.OpRename, Path: "segment-", Err: errDisk})
-				run.fsys.Fail(persistence.Fault{Op: persistence.OpRemove, Path: "segment-", Err: errDisk})
-			},
+			"write":                     func(t *rapid.T) { r.attempt(t) },
+			"idle":                      func(t *rapid.T) { r.done(t, r.is, r.storage.Write(&persistence.Batch{})) },
+			"pin":                       r.pin,
+			"reopen":                    r.reopen,
+			"kill":                      func(t *rapid.T) { r.restart(t, r.disk.Kill(), r.is) },
+			"power loss":                func(t *rapid.T) { r.restart(t, r.disk.Crash(seeded(t)), r.is) },
+			"crash in a write":          r.crashInAWrite,
+			"power loss while starting": r.crashWhileStarting,
+			"fail to free":              r.failToFree,
+			"fail":                      r.fail,
+			"fail while starting":       r.failWhileStarting,
+			"fill up":                   r.fillUp,
 		})
 	})
-	t.Logf("%d segments freed", freed)
-	require.Positive(t, freed)
+	t.Logf("%v", seen)
+	for _, what := range []string{"freed", "recycled", "torn", "cut while starting", "failed", "failed while starting", "full"} {
+		require.Positive(t, seen[what], what)
+	}
+}
+
+// modelRun is a storage and the slices that know what it must hold.
+type modelRun struct {
+	size    int64
+	uses    useIDs
+	seen    map[string]int // over all cases
+	disk    *persistence.MemFS
+	fsys    *persistence.FaultFS // of the process at hand
+	storage persistence.Storage
+	is      world
+	cause   error // of the failure that the process may meet; nil: none
+
+	countdown int // operations until cut is taken; zero: not at all
+	cutBy     func() *persistence.MemFS
+	cut       *persistence.MemFS
+}
+
+func startModel(t *rapid.T, seen map[string]int) *modelRun {
+	r := &modelRun{seen: seen, size: rapid.SampledFrom([]int64{16 << 10, 32 << 10, 64 << 10}).Draw(t, "segment size")}
+	first := commands(1, 1, rapid.IntRange(0, 2).Draw(t, "first entries"), 10)
+	r.is = newborn(unpinned().Cluster, rapid.IntRange(1, 3).Draw(t, "groups"), first)
+	s, err := r.place(persistence.NewMemFS()).Create(unpinned(), at(1), first)
+	require.NoError(t, err)
+	r.storage = s
+	return r
 }
 
 func seeded(t *rapid.T) *rand.Rand { return rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0)) }
 
-func (r *modelRun) place(fsys persistence.FS) *persistence.Dir {
-	r.fsys = persistence.NewFaultFS(fsys, nil)
-	return persistence.NewDir(r.fsys, testPath, persistence.Options{SegmentSize: r.size, Random: func() uint64 { return rand.Uint64() }})
+// place is what a new process sees of a disk.
+func (r *modelRun) place(disk *persistence.MemFS) *persistence.Dir {
+	r.disk, r.fsys, r.cause = disk, persistence.NewFaultFS(disk, r.before), nil
+	return persistence.NewDir(r.fsys, testPath, persistence.Options{SegmentSize: r.size, Random: r.uses.next})
 }
 
-// batch draws a legal batch and applies it to the model that it returns.
-func (r *modelRun) batch(t *rapid.T) (*persistence.Batch, storagetest.Model) {
-	random, next := seeded(t), r.model.Clone()
-	batch := &persistence.Batch{}
-	for range rapid.IntRange(1, 4).Draw(t, "records") {
-		next.Step(random, batch)
+func (r *modelRun) before(op persistence.Op, _ string) {
+	if r.countdown == 0 || !changes(op) {
+		return
 	}
-	return batch, next
+	if r.countdown--; r.countdown == 0 {
+		r.cut = r.cutBy()
+	}
 }
 
-// repeated is a batch like the one that a torn write may have lost, in a higher term.
-func (r *modelRun) repeated() (*persistence.Batch, storagetest.Model) {
-	next := r.model.Clone()
-	next.State.HardState = at(r.model.State.HardState.Term + 1)
-	last := next.Last() + 1
-	next.State.Entries = append(next.State.Entries, again(next.State.HardState.Term, last))
-	return repeated(next.State.HardState, last), next
+// cutAfter takes what a crash leaves before one of the next operations.
+func (r *modelRun) cutAfter(t *rapid.T, most int) {
+	random := seeded(t)
+	r.cut, r.countdown = nil, rapid.IntRange(1, most).Draw(t, "operations")
+	r.cutBy = func() *persistence.MemFS { return r.disk.Crash(random) }
+	if rapid.Bool().Draw(t, "by a kill") {
+		r.cutBy = func() *persistence.MemFS { return r.disk.Kill() }
+	}
 }
 
-func (r *modelRun) write(t *rapid.T) {
-	batch, next := r.batch(t)
-	require.NoError(t, r.storage.Write(batch))
-	r.model = next
+// attempt writes a batch. It returns the world with it.
+func (r *modelRun) attempt(t *rapid.T) world {
+	batch, next, _ := r.is.batch(seeded(t))
+	switch rapid.IntRange(0, 7).Draw(t, "batch") {
+	case 0:
+		batch, next, _ = r.is.repeated()
+	case 1:
+		batch, next, _ = r.is.compacted(seeded(t))
+	case 2:
+		batch, next, _ = r.is.installed(seeded(t))
+	}
+	r.done(t, next, r.storage.Write(batch))
+	return next
 }
 
-func (r *modelRun) reopen(t *rapid.T) {
-	require.NoError(t, r.storage.Close())
-	r.restart(t, r.disk)
+// done takes note of what became of an operation. If it failed, the place is refused in this process, and a new one
+// finds it done or not.
+func (r *modelRun) done(t *rapid.T, next world, err error) {
+	if err == nil {
+		r.is = next
+		return
+	}
+	r.seen["failed"]++
+	require.NotNil(t, r.cause, "%v", err)
+	require.ErrorIs(t, err, r.cause)
+	require.ErrorIs(t, err, persistence.ErrPoisoned)
+	require.Equal(t, err, r.storage.Write(&persistence.Batch{}))
+	_ = r.storage.Close()
+	_, again := persistence.NewDir(r.fsys, testPath, persistence.Options{}).Open(unpinned())
+	require.ErrorIs(t, again, persistence.ErrPoisoned)
+	r.restart(t, r.remains(t), r.is, next)
 }
 
-func (r *modelRun) restart(t *rapid.T, disk *persistence.MemFS) {
-	*r.freed += r.storage.Metrics().Freed
-	s, err := r.place(disk).Open(testID)
+// remains is what a process that stopped over a failure leaves to the next one.
+func (r *modelRun) remains(t *rapid.T) *persistence.MemFS {
+	switch rapid.IntRange(0, 2).Draw(t, "remains") {
+	case 0:
+		return r.disk.Crash(seeded(t))
+	case 1:
+		r.disk.FailWriteback()
+	}
+	return r.disk.Kill()
+}
+
+// restart opens a disk in a new process, which must show one of the worlds.
+func (r *modelRun) restart(t *rapid.T, disk *persistence.MemFS, legal ...world) {
+	m := r.storage.Metrics()
+	r.seen["freed"] += int(m.Freed)
+	r.seen["recycled"] += int(m.Recycled)
+	disk.SetCapacity(0)
+	s, err := r.place(disk).Open(unpinned())
 	require.NoError(t, err)
-	require.True(t, sameState(r.model.State, s.Recovered(0)))
-	r.disk, r.storage = disk, s
-}
-
-// tornWrite loses power at a random operation of a write: all of the batch is there afterwards, or nothing of it.
-func (r *modelRun) tornWrite(t *rapid.T) {
-	require.NoError(t, r.storage.Close())
-	moment := 0 // of no interest before the write
-	var crashed *persistence.MemFS
-	watched := persistence.NewFaultFS(r.disk, func(persistence.Op, string) {
-		if moment--; moment == 0 {
-			crashed = r.disk.Crash(seeded(t))
+	groups := make([]persistence.Recovered, len(r.is.groups))
+	for i := range groups {
+		groups[i] = s.Recovered(persistence.Group(i))
+	}
+	for _, w := range legal {
+		if w.shownBy(s.Identity().Cluster, groups) {
+			r.storage, r.is = s, w
+			return
 		}
-	})
-	s, err := r.place(watched).Open(testID)
+	}
+	require.Failf(t, "another state", "legal: %v\nfound: %s", legal, describe(s.Identity().Cluster, groups))
+}
+
+func (r *modelRun) pin(t *rapid.T) {
+	r.done(t, r.is.pinned(testID.Cluster), r.storage.PinCluster(testID.Cluster))
+}
+
+// reopen closes and opens. If closing fails, nothing is lost by it: all that was promised is durable before.
+func (r *modelRun) reopen(t *rapid.T) {
+	if err := r.storage.Close(); err != nil {
+		require.NotNil(t, r.cause, "%v", err)
+		require.ErrorIs(t, err, r.cause)
+		r.restart(t, r.remains(t), r.is)
+		return
+	}
+	r.restart(t, r.disk, r.is)
+}
+
+// crashInAWrite ends the process at an operation of a write: all of the batch is there afterwards, or nothing of it.
+func (r *modelRun) crashInAWrite(t *rapid.T) {
+	r.cutAfter(t, 20)
+	before := r.is
+	next := r.attempt(t)
+	r.countdown = 0
+	switch {
+	case r.cut != nil:
+		r.seen["torn"]++
+		r.restart(t, r.cut, before, next)
+	default:
+		r.restart(t, r.disk.Crash(seeded(t)), r.is)
+	}
+}
+
+// crashWhileStarting loses power, and loses it again while the next process starts.
+func (r *modelRun) crashWhileStarting(t *rapid.T) {
+	r.cutAfter(t, 12)
+	r.restart(t, r.disk.Crash(seeded(t)), r.is)
+	r.countdown = 0
+	if r.cut != nil {
+		r.seen["cut while starting"]++
+		r.restart(t, r.cut, r.is)
+	}
+}
+
+// failToFree lets what nothing rests on fail.
+func (r *modelRun) failToFree(*rapid.T) {
+	r.fsys.Fail(persistence.Fault{Op: persistence.OpRename, Path: "segment-", Err: errDisk})
+	r.fsys.Fail(persistence.Fault{Op: persistence.OpRemove, Path: "segment-", Err: errDisk})
+}
+
+// fault draws an operation that fails, at once or later.
+func (r *modelRun) fault(t *rapid.T) persistence.Fault {
+	return persistence.Fault{
+		Op: rapid.SampledFrom([]persistence.Op{
+			"", persistence.OpSync, persistence.OpSync, persistence.OpWrite, persistence.OpSyncDir, persistence.OpRename,
+			persistence.OpCreate, persistence.OpOpen, persistence.OpClose, persistence.OpRemove,
+		}).Draw(t, "operation"),
+		After: rapid.IntRange(0, 6).Draw(t, "after"),
+		Short: rapid.SampledFrom([]int{0, 512, 5000}).Draw(t, "short"),
+		Err:   rapid.SampledFrom([]error{errDisk, syscall.ENOSPC}).Draw(t, "cause"),
+	}
+}
+
+// fail arms a failure that this process will meet sooner or later.
+func (r *modelRun) fail(t *rapid.T) {
+	if r.cause != nil {
+		return
+	}
+	fault := r.fault(t)
+	r.cause = fault.Err
+	r.fsys.Fail(fault)
+	r.attempt(t)
+}
+
+// failWhileStarting lets the next process fail before it has started. The one after it finds everything.
+func (r *modelRun) failWhileStarting(t *rapid.T) {
+	place := r.place(r.remains(t))
+	fault := r.fault(t)
+	r.fsys.Fail(fault)
+	s, err := place.Open(unpinned())
+	if err == nil {
+		_ = s.Close()
+	} else {
+		r.seen["failed while starting"]++
+		require.ErrorIs(t, err, fault.Err)
+	}
+	r.restart(t, r.remains(t), r.is)
+}
+
+// fillUp leaves that little room on the disk, until this process ends.
+func (r *modelRun) fillUp(t *rapid.T) {
+	if r.cause != nil {
+		return
+	}
+	r.seen["full"]++
+	const plenty = 1 << 40
+	r.disk.SetCapacity(plenty)
+	free, err := r.disk.FreeBytes(testPath)
 	require.NoError(t, err)
-	batch, next := r.batch(t)
-	if rapid.Bool().Draw(t, "the same command as last time") {
-		batch, next = r.repeated()
-	}
-	moment = rapid.IntRange(1, 20).Draw(t, "operation of the write")
-	require.NoError(t, s.Write(batch))
-	if crashed == nil {
-		crashed = r.disk.Crash(seeded(t))
-		r.model = next // the write had returned
-	}
-	s, err = r.place(crashed).Open(testID)
-	require.NoError(t, err)
-	got := s.Recovered(0)
-	if sameState(next.State, got) {
-		r.model = next
-	}
-	require.True(t, sameState(r.model.State, got))
-	r.disk, r.storage = crashed, s
+	r.disk.SetCapacity(plenty - free + int64(rapid.IntRange(1, 100_000).Draw(t, "room")))
+	r.cause = syscall.ENOSPC
+	r.attempt(t)
 }

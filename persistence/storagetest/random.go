@@ -26,8 +26,9 @@ func randomHistories(p *place) {
 	p.close(s)
 }
 
-// Model is a slice that knows what group zero of a storage must hold.
+// Model is a slice that knows what one group of a storage must hold.
 type Model struct {
+	Group persistence.Group
 	State persistence.Recovered
 }
 
@@ -74,13 +75,13 @@ func (m *Model) hardState(random *rand.Rand, batch *persistence.Batch) {
 	if state.Vote != 0 {
 		state.VoteIncarnation = engine.Incarnation(random.Uint64())
 	}
-	batch.SetHardState(0, state)
+	batch.SetHardState(m.Group, state)
 	m.State.HardState = state
 }
 
 func (m *Model) commit(random *rand.Rand, batch *persistence.Batch) {
 	commit := m.State.Commit + upTo(random, m.Last()-m.State.Commit)
-	batch.SetCommit(0, commit)
+	batch.SetCommit(m.Group, commit)
 	m.State.Commit = commit
 }
 
@@ -97,7 +98,7 @@ func (m *Model) entries(random *rand.Rand, batch *persistence.Batch, first engin
 			Term: m.State.HardState.Term, Index: first + engine.Index(i), Kind: engine.EntryCommand, Data: data,
 		}
 	}
-	batch.Append(0, entries)
+	batch.Append(m.Group, entries)
 	kept := first - 1 - m.State.Base.Index
 	m.State.Entries = append(m.State.Entries[:kept:kept], entries...)
 }
@@ -130,7 +131,7 @@ func (m *Model) position(index engine.Index) engine.Position {
 }
 
 func (m *Model) switchTo(batch *persistence.Batch, to persistence.SnapshotSwitch) {
-	batch.SetSnapshot(0, to)
+	batch.SetSnapshot(m.Group, to)
 	if to.Keep {
 		m.State.Entries = m.State.Entries[to.Base.Index-m.State.Base.Index:]
 	} else {
