@@ -2,6 +2,8 @@ package actors
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -87,8 +89,8 @@ func (d *driver) redirect(action *engine.Redirect) {
 
 // abandonAdministration answers what the engine will not answer any more.
 func (d *driver) abandonAdministration(cause error) {
-	for _, q := range d.admin {
-		switch q.(type) {
+	for _, id := range slices.Sorted(maps.Keys(d.admin)) { // in one order, so that a simulated run can be repeated
+		switch q := d.admin[id].(type) {
 		case changeRequest:
 			q.refuse(unknown(engine.Position{}, cause))
 		default:

@@ -330,7 +330,7 @@ func (c *chaos) crash(id engine.NodeID) {
 // others holds the committed entry that binds it.
 func (c *chaos) mayWipe(id engine.NodeID) bool {
 	if c.changes.on {
-		return c.viable(id, engine.Membership{})
+		return c.viable([]engine.NodeID{id}, engine.Membership{})
 	}
 	return c.wiped[id] || len(c.wiped) < (c.size-1)/2 && c.holders(id, id) > c.size/2
 }

@@ -88,7 +88,7 @@ func (c *chaos) change() error {
 	if c.random.IntN(3) != 0 {
 		change.Incarnation = c.cluster.Peer(change.Target).Incarnation
 	}
-	if !c.viable(0, c.resulting(leader, change)) {
+	if !c.viable(nil, c.resulting(leader, change)) {
 		return nil
 	}
 	return c.ask(leader, change)
@@ -171,10 +171,10 @@ func (c *chaos) resulting(leader engine.NodeID, change engine.ConfigChange) engi
 	return engine.Membership{Members: members}
 }
 
-// viable reports whether the cluster could go on without the disk of a node, and with one more configuration: in the
+// viable reports whether the cluster could go on without some nodes, and with one more configuration: in the
 // one that is committed, and in every one behind it in anybody's log, a majority of the voters runs with the disk that
 // it was added with.
-func (c *chaos) viable(without engine.NodeID, more engine.Membership) bool {
+func (c *chaos) viable(without []engine.NodeID, more engine.Membership) bool {
 	possible := c.possible()
 	if len(more.Members) > 0 {
 		possible = append(possible, more)
@@ -186,7 +186,7 @@ func (c *chaos) viable(without engine.NodeID, more engine.Membership) bool {
 				continue
 			}
 			voters++
-			if m.ID != without && c.cluster.Peer(m.ID).Incarnation == m.Incarnation {
+			if !slices.Contains(without, m.ID) && c.cluster.Peer(m.ID).Incarnation == m.Incarnation {
 				intact++
 			}
 		}

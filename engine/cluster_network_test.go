@@ -95,17 +95,13 @@ func (c *chaos) deliverSome() {
 // mend repairs everything that can be repaired and demands what Raft promises then: a leader, and a command that
 // it commits and every member with its own disk applies, behind everything that was ever acknowledged.
 func (c *chaos) mend() error {
-	c.cluster.Heal()
+	if err := c.mendMost(); err != nil {
+		return err
+	}
 	for _, id := range c.cluster.IDs() {
-		c.clocks[id].paused = 0
-		if !c.cluster.Running(id) {
-			if err := c.cluster.Restart(id); err != nil {
-				return err
-			}
+		if err := c.revive(id); err != nil {
+			return err
 		}
-		c.cluster.ResumeDisk(id)
-		c.cluster.ResumeApply(id)
-		c.cluster.FillDisk(id, false)
 	}
 	for _, h := range c.held {
 		h.release()
@@ -130,6 +126,64 @@ func (c *chaos) mend() error {
 	return c.checker.Converged(c.counting())
 }
 
+// mendMost repairs a majority of every configuration that may be in force, and demands that it goes on alone: of the
+// others some are dead and some have a disk that hangs for ever. A cluster whose founders are not bound owes nothing yet.
+func (c *chaos) mendMost() error {
+	c.cluster.Heal()
+	if c.early {
+		return nil
+	}
+	var away []engine.NodeID
+	ids := c.cluster.IDs()
+	for _, i := range c.random.Perm(len(ids)) {
+		if more := slices.Concat(away, ids[i:i+1]); c.viable(more, engine.Membership{}) {
+			away = more
+		}
+	}
+	c.tally.away += len(away)
+	for _, id := range ids {
+		if err := c.reviveMostly(id, slices.Contains(away, id)); err != nil {
+			return err
+		}
+	}
+	var p probe
+	return c.calmUntil(fmt.Sprintf("a leader applies a probe without %v", away), calmBudget+probeBudget, func() bool {
+		c.probe(&p)
+		leader := c.leader()
+		return p.asked == 0 && leader != 0 && c.hasApplied(leader, p.at)
+	})
+}
+
+// reviveMostly revives a node, or leaves it dead or without its disk.
+func (c *chaos) reviveMostly(id engine.NodeID, away bool) error {
+	switch {
+	case !away:
+		return c.revive(id)
+	case c.random.IntN(2) == 0:
+		c.crash(id)
+	case c.cluster.Running(id):
+		c.clocks[id].paused = 0
+		c.cluster.StallDisk(id)
+		c.cluster.ResumeApply(id)
+		c.tally.hung++
+	}
+	return nil
+}
+
+// revive repairs one node.
+func (c *chaos) revive(id engine.NodeID) error {
+	c.clocks[id].paused = 0
+	if !c.cluster.Running(id) {
+		if err := c.cluster.Restart(id); err != nil {
+			return err
+		}
+	}
+	c.cluster.ResumeDisk(id)
+	c.cluster.ResumeApply(id)
+	c.cluster.FillDisk(id, false)
+	return nil
+}
+
 // calmUntil lets time pass without faults.
 func (c *chaos) calmUntil(what string, budget int, reached func() bool) error {
 	for range budget {
@@ -138,6 +192,9 @@ func (c *chaos) calmUntil(what string, budget int, reached func() bool) error {
 		}
 		c.cluster.Advance(tick)
 		for _, id := range c.cluster.IDs() {
+			if !c.cluster.Running(id) {
+				continue
+			}
 			if err := c.cluster.Tick(id); err != nil {
 				return fmt.Errorf("%w; %w", err, c.verdict())
 			}
@@ -239,14 +296,15 @@ func (c *chaos) probe(p *probe) {
 }
 
 func (c *chaos) appliedEverywhere(probe engine.Position) bool {
-	if probe.Index == 0 {
-		return false
-	}
 	for _, id := range c.counting() {
-		applied := c.cluster.Applied(id)
-		if len(applied) < int(probe.Index) || applied[probe.Index-1].Term != probe.Term {
+		if !c.hasApplied(id, probe) {
 			return false
 		}
 	}
 	return true
+}
+
+func (c *chaos) hasApplied(id engine.NodeID, probe engine.Position) bool {
+	applied := c.cluster.Applied(id)
+	return probe.Index != 0 && len(applied) >= int(probe.Index) && applied[probe.Index-1].Term == probe.Term
 }

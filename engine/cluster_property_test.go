@@ -25,8 +25,9 @@ var (
 // for a while, clocks drift, nodes are paused, crash with a random part of their writes and come back, some with an empty
 // disk; members come and go, and leadership is handed over; hosts take snapshots when they are hinted or like to, and send
 // them with interruptions. Clients write and read everywhere, in half of all clusters
-// under leases. After every step the invariants of the engines and the checkers of sim/check hold; in the end everything
-// is mended and the cluster must elect a leader and apply a command everywhere.
+// under leases. After every step the invariants of the engines and the checkers of sim/check hold; in the end a majority
+// must go on without the others, and then everything is mended and the cluster must elect a leader and apply a command
+// everywhere.
 //
 //	go test ./engine -run TestRandomCluster -cluster.seeds=5000
 //	go test ./engine -run TestRandomCluster -cluster.seed=10001 -cluster.seeds=5000
@@ -68,6 +69,8 @@ func TestRandomCluster(t *testing.T) {
 		require.Positive(t, total.handedOver)
 		require.Positive(t, total.busyHandedOver, "while a snapshot was being sent")
 		require.Positive(t, total.sevens)
+		require.Greater(t, total.away, count/3, "nodes that a cluster had to do without at last")
+		require.Positive(t, total.hung)
 		require.Positive(t, total.delayed, "proposals that waited for others")
 	}
 }

@@ -7,8 +7,8 @@ import (
 
 // tally counts what happened, to show that a sweep was not vacuous.
 type tally struct {
-	leaders, accepted, delayed, refused, applied                   int
-	sevens, crashes, wipes, earlyWipes, partitions, messages, held int
+	leaders, accepted, delayed, refused, applied                               int
+	sevens, crashes, wipes, earlyWipes, partitions, messages, held, away, hung int
 
 	pauses, reads, served, servedByLease, failed             int
 	joins, changed, unchanged, committed, readded            int
@@ -30,6 +30,8 @@ func (t *tally) add(other tally) {
 		{&t.partitions, &other.partitions},
 		{&t.messages, &other.messages},
 		{&t.held, &other.held},
+		{&t.away, &other.away},
+		{&t.hung, &other.hung},
 		{&t.pauses, &other.pauses},
 		{&t.reads, &other.reads},
 		{&t.served, &other.served},

@@ -26,7 +26,7 @@
 // # What it is not
 //
 // It does no I/O and knows no clock: time enters as ticks, which drive the timers, and as the Now of every
-// event, by which stickiness is judged. It has no goroutine and no lock, so it is for one goroutine at a time.
+// event, by which stickiness, leases and disks that hang are judged. It has no goroutine and no lock, so it is for one goroutine at a time.
 // Its randomness is a source that the host gives it. Commands are bytes that it never looks into. It does not
 // repair what a host broke: a broken invariant of its own panics in [Engine.CheckInvariants].
 //

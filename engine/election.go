@@ -84,6 +84,15 @@ func (e *Engine) sticky() bool {
 	return e.role == Leader || e.heardOnce && e.now.Since(e.lastHeard) < e.electionTimeoutMin()
 }
 
+// mayHaveFollowed reports whether an earlier life may have heard a leader: then a voter that restarts has promised it not
+// to vote, and starts as if it had just heard it. Only who is the sole voter of every configuration that its log still has
+// can have promised nobody. The newest is not enough: a leader that leaves goes on until it hears that the voter that
+// stays holds the entry.
+func (e *Engine) mayHaveFollowed() bool {
+	others := func(c configurationAt) bool { return !slices.Equal(c.Membership.Voters(), []NodeID{e.cfg.ID}) }
+	return len(e.log.configurations) == 0 || slices.ContainsFunc(e.log.configurations, others)
+}
+
 // mayCampaign reports whether a configuration makes this node a voter: the newest one, or the one before it
 // while the newest is not known to be committed, since the cluster may still be run by that.
 func (e *Engine) mayCampaign() bool {

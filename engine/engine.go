@@ -1,7 +1,5 @@
 package engine
 
-import "slices"
-
 // Engine is the Raft protocol of one node. It is not safe for concurrent use.
 type Engine struct {
 	cfg Config
@@ -78,9 +76,7 @@ func New(cfg Config, recovered Recovered) (*Engine, error) {
 	if err := e.recover(recovered); err != nil {
 		return nil, err
 	}
-	// A voter that restarts may have promised a leader not to vote, so it starts as if it had just heard one.
-	// A sole voter can have promised nobody.
-	e.heardOnce = !slices.Equal(e.Membership().Voters(), []NodeID{cfg.ID})
+	e.heardOnce = e.mayHaveFollowed()
 	e.lastHeard = recovered.Now
 	e.resetElectionTimer()
 	if e.tracing {

@@ -17,9 +17,9 @@ package engine
 //   - Pauses. A read is judged by its own Now and never by ticks, which stand still while a process does. What a
 //     voter promised is judged by Now as well.
 //   - Restarts. A voter that restarts behaves as if it had heard a leader at that moment, so what it promised before
-//     is kept if its minimum election timeout is not shorter now. It must not be shortened while leases are on. Only a
-//     sole voter makes no promise when it starts: whom it would vote for needs a log as long as its own, which only
-//     the leader has, and for itself it waits for a timeout like everybody.
+//     is kept if its minimum election timeout is not shorter now. It must not be shortened while leases are on. Only who
+//     is the sole voter of every configuration in its log makes no promise when it starts: it has had no leader. (Who
+//     became it by a removal may still have promised the leader that leaves; see mayHaveFollowed.)
 //   - Changes of membership. An election is won by the newest configuration of the candidate. If that is the one whose
 //     majority answered, or the one before or after, the majorities have a voter in common, which has promised. If it
 //     is newer than that, the candidate has it from this leader and heard it after the round was sent: it keeps still

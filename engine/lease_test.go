@@ -219,3 +219,19 @@ func TestTicksThatComeEarlyStartNoElection(t *testing.T) {
 	a.step(&Tick{Now: a.clock})
 	require.Equal(t, PreCandidate, a.Role())
 }
+
+// n2 leads n1 and n2, holds a lease by an answer of n1, and removes itself. n1 has the entry, by which it is the only
+// voter, and restarts: n2 leads on until it hears that n1 holds it, so the promise to n2 stands.
+func TestARestartedVoterKeepsItsPromiseToALeaderThatLeaves(t *testing.T) {
+	left := Configuration{Change: ChangeRemove, Target: 2, Membership: Membership{Members: []Member{member(1, Voter)}}}
+	log := append(boundLog(t, 2, 0, 2), Entry{Term: 2, Index: 4, Kind: EntryConfiguration, Data: left.Encode()})
+	a := newAlone(t, aloneOptions{raw: &Recovered{HardState: votedFor(2, 2), Entries: log}})
+	a.timer.timeout = a.cfg.ElectionTimeoutMinTicks
+	for range a.cfg.ElectionTimeoutMinTicks {
+		a.clock += Instant(45 * millisecond) // the ticks of a clock that is fast come early
+		a.step(&Tick{Now: a.clock})
+	}
+	require.Equal(t, Follower, a.Role(), "450 ms after it may have answered n2")
+	a.tick(1)
+	require.Equal(t, Candidate, a.Role())
+}

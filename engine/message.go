@@ -5,8 +5,9 @@ import "fmt"
 // Message is what two engines say to each other. The set is sealed: the types of this file are all there are.
 // Messages are immutable once sent, their entries included, and one message may be sent to several peers.
 //
-// Every message carries the sender's term. A receiver with an older term adopts it, except for the requests of
-// a pre-vote, whose term is only proposed (dissertation §9.6).
+// Every message carries the sender's term. A receiver with an older term adopts it, with these exceptions: the term of a
+// pre-vote that is asked for or granted is only proposed (dissertation §9.6), a request for a vote is ignored altogether
+// by who hears a leader (§4.2.3), and a notice of removal, which anybody may give, tells nothing but what it says.
 //
 //sumtype:decl
 type Message interface {
