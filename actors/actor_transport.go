@@ -33,6 +33,8 @@ func (t *transportActor) handle(ctx actor.Context, message transportMessage) {
 		ctx.Send(ctx.Parent(), &transportOpened{epoch: t.life.epoch, transport: t.transport, err: err})
 	case *setRoutes:
 		t.setRoutes(message.members)
+	case *dropRoute:
+		t.dropRoute(message.id)
 	}
 }
 
@@ -51,8 +53,8 @@ func (t *transportActor) open(driver *actor.PID, hello remote.Hello) error {
 	return nil
 }
 
-// setRoutes adds and changes routes. Those of nodes that left the membership stay: a removed member must still
-// be told.
+// setRoutes adds and changes routes. Those of nodes that left the membership stay until the driver drops them: a removed
+// member must still be told.
 func (t *transportActor) setRoutes(members []engine.Member) {
 	if t.transport == nil {
 		return
@@ -62,6 +64,13 @@ func (t *transportActor) setRoutes(members []engine.Member) {
 			t.routes[m.ID] = m.Address
 			t.transport.SetRoute(m.ID, m.Address)
 		}
+	}
+}
+
+func (t *transportActor) dropRoute(id engine.NodeID) {
+	if t.transport != nil {
+		delete(t.routes, id)
+		t.transport.DropRoute(id)
 	}
 }
 

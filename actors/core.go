@@ -64,6 +64,7 @@ func newCore(cfg Config, app application) (*core, error) {
 	c.mailbox.panicked = func(reason any, stack []byte) {
 		c.panicked = fmt.Errorf("panic: %v", reason)
 		c.log.Error("raft actor panicked", "reason", reason, "stack", string(stack))
+		c.mailbox.refuseInHand(fmt.Errorf("%w: %w", ErrBusy, c.panicked))
 	}
 	return c, c.useRuntime(cfg.Runtime)
 }

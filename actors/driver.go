@@ -34,6 +34,7 @@ type driver struct {
 	transport remote.Transport
 	early     []remote.Hello         // handshakes from before the node served
 	foreign   map[engine.NodeID]bool // whose last handshake was of another cluster
+	departed  departures
 
 	persistence, apply, ticker, snapshot, transporter *actor.PID
 
@@ -76,7 +77,10 @@ type events struct {
 func newDriver(c *core) *driver {
 	epoch := lastEpoch.Add(1)
 	c.epoch.Store(epoch)
-	return &driver{core: c, life: &life{epoch: epoch, observer: c.observer}, foreign: make(map[engine.NodeID]bool), admin: make(administration)}
+	return &driver{
+		core: c, life: &life{epoch: epoch, observer: c.observer},
+		foreign: make(map[engine.NodeID]bool), departed: make(departures), admin: make(administration),
+	}
 }
 
 // Receive implements actor.Actor.
@@ -152,6 +156,7 @@ func (d *driver) tick(ctx actor.Context, message *ticked) {
 	d.watchRoom()
 	d.seal(ctx)
 	d.reviveTransport(ctx)
+	d.dropRoutes(ctx)
 	d.shutdownProgress(ctx)
 }
 

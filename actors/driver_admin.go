@@ -44,6 +44,7 @@ func (d *driver) transferLeadership(ctx actor.Context, q transferRequest) {
 
 // administer notes whom the engine's answer concerns.
 func (d *driver) administer(q question) (engine.ProposalID, bool) {
+	d.core.mailbox.booked()
 	if err := d.refusal(); err != nil {
 		q.refuse(err)
 		return 0, false

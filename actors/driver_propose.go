@@ -23,7 +23,8 @@ type inquiry struct {
 // propose gives the engine everything that was queued as one batch: one append, one sync, one message a
 // follower, and no added latency.
 func (d *driver) propose(ctx actor.Context, b *naturalBatch) {
-	d.inquire(b) // first: whatever panics from here on, somebody answers them
+	d.inquire(b)
+	d.core.mailbox.booked()
 	if err := d.refusalOfWrites(); err != nil {
 		d.refuse(d.batches, err)
 		clear(d.commands)

@@ -31,6 +31,7 @@ func (d *driver) publish(ctx actor.Context) {
 	}
 	moved := !sameSlice(d.view.membership, was.membership)
 	if moved {
+		d.departed.note(was.membership, d.view.membership, d.engine.Status().Last.Index)
 		d.publishMembership(ctx)
 	}
 	if d.view.role != was.role || d.view.term != was.term {

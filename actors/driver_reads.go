@@ -39,12 +39,13 @@ func (p *pendingReads) fail(err error) {
 // read asks the engine for a point at which everything that was queued may be read.
 func (d *driver) read(ctx actor.Context, b *readBatch) {
 	order := newReadOrder(b.reads)
+	d.core.mailbox.booked()
 	if err := d.refusal(); err != nil {
 		order.fail(err)
 		return
 	}
-	count := len(b.reads)
-	d.events.read = engine.ProposeRead{Now: d.core.clock.Now(), ID: d.reads.add(order), Count: count}
+	id, count := d.reads.add(order), len(b.reads)
+	d.events.read = engine.ProposeRead{Now: d.core.clock.Now(), ID: id, Count: count}
 	d.step(ctx, &d.events.read)
 }
 

@@ -93,15 +93,17 @@ func (d *driver) transportOpened(ctx actor.Context, message *transportOpened) {
 		ctx.Stop(d.transporter)
 	default:
 		d.transport = message.transport
-		if d.phase == starting {
-			d.serve(ctx)
+		if d.phase == starting && !d.serve(ctx) {
+			return
 		}
 		d.pin()
 		ctx.Send(d.transporter, &setRoutes{members: d.view.membership})
 	}
 }
 
-func (d *driver) serve(ctx actor.Context) {
+// serve starts the rest of the children and lets clients in. It reports whether the node still serves: what peers have
+// said meanwhile may have failed it.
+func (d *driver) serve(ctx actor.Context) bool {
 	box := newMailbox(0)
 	d.apply = d.core.spawnChild(ctx, applyName, box, func() actor.Actor {
 		return &applyActor{core: d.core, life: d.life, mailbox: box}
@@ -115,10 +117,13 @@ func (d *driver) serve(ctx actor.Context) {
 	d.core.log.Info("serving", "address", d.transport.Address(), "cluster_id", d.identity.Cluster.String(),
 		"term", uint64(status.Term), "last", status.Last.String(), "membership", status.Membership.String())
 	for _, hello := range d.early {
-		d.meet(ctx, hello)
+		if d.meet(ctx, hello); d.phase != serving {
+			return false
+		}
 	}
 	d.early = nil
 	d.core.started.resolve(struct{}{}, nil)
+	return true
 }
 
 func (d *driver) startTicker(ctx actor.Context) {

@@ -73,7 +73,7 @@ type mailbox struct {
 	clientTurn  int // which lane of clients comes first in the next client turn
 	natural     naturalBatch
 	reading     readBatch
-	unfinished  any // the message that the actor panicked over
+	inHand      any // the message whose turn it is; nil once the driver has booked who it is of
 	all         batch
 }
 
@@ -315,7 +315,6 @@ func (m *mailbox) deliver(limit int) {
 		if reason == nil {
 			reason = errGoexit
 		}
-		m.unfinished = message
 		if m.panicked != nil {
 			m.panicked(reason, debug.Stack())
 		}
@@ -326,16 +325,18 @@ func (m *mailbox) deliver(limit int) {
 		if message, system = m.next(); message == nil {
 			break
 		}
-		m.invoke(message, system)
+		if system {
+			m.invokeSystem(message)
+			continue
+		}
+		m.inHand = message
+		m.invoker.InvokeUserMessage(message)
+		m.inHand = nil // not after a panic
 	}
 	returned = true
 }
 
-func (m *mailbox) invoke(message any, system bool) {
-	if !system {
-		m.invoker.InvokeUserMessage(message)
-		return
-	}
+func (m *mailbox) invokeSystem(message any) {
 	switch message.(type) {
 	case *actor.SuspendMailbox:
 		m.suspended.Store(true)
@@ -343,6 +344,25 @@ func (m *mailbox) invoke(message any, system bool) {
 		m.suspended.Store(false)
 	default:
 		m.invoker.InvokeSystemMessage(message)
+	}
+}
+
+// booked says that whoever sent the message in hand will be answered from the driver's books.
+func (m *mailbox) booked() { m.inHand = nil }
+
+// refuseInHand answers the clients whose turn ended with a panic before they were booked. Nothing was done for them.
+func (m *mailbox) refuseInHand(err error) {
+	switch message := m.inHand.(type) {
+	case *naturalBatch:
+		for _, p := range message.proposals {
+			p.ticket().answer(err)
+		}
+	case *readBatch:
+		for _, r := range message.reads {
+			r.ticket().fail(err)
+		}
+	case question:
+		message.refuse(err)
 	}
 }
 
@@ -437,9 +457,9 @@ func (m *mailbox) takeAll() any {
 // over, if it did. It is called by the actor itself, inside its last turn.
 func (m *mailbox) drainControl() []any {
 	var rest []any
-	if m.unfinished != nil {
-		rest = append(rest, m.unfinished)
-		m.unfinished = nil
+	if m.inHand != nil {
+		rest = append(rest, m.inHand)
+		m.inHand = nil
 	}
 	for {
 		message, ok := m.control.pop(&m.mu)

@@ -170,9 +170,12 @@ type transportMessage interface{ toTransport() }
 type (
 	// openTransport makes the transport and begins to receive.
 	openTransport struct{ hello remote.Hello }
-	// setRoutes makes the routes equal to the membership.
+	// setRoutes adds and changes the routes of members.
 	setRoutes struct{ members []engine.Member }
+	// dropRoute forgets the way to a node that left the membership long ago.
+	dropRoute struct{ id engine.NodeID }
 )
 
 func (*openTransport) toTransport() {}
 func (*setRoutes) toTransport()     {}
+func (*dropRoute) toTransport()     {}
