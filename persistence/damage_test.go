@@ -32,7 +32,7 @@ var damageBits = flag.Int("damage.bits", 1, "bits of each byte that are flipped,
 func TestDamageToEveryByte(t *testing.T) {
 	for name, write := range map[string]func(testing.TB, *persistence.MemFS) damageable{
 		"three segments":    writeSegments,
-		"behind a snapshot": writeSnapshot,
+		"behind a snapshot": writeBehindSnapshot,
 	} {
 		for _, closed := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, closed %v", name, closed), func(t *testing.T) {
@@ -85,8 +85,8 @@ func writeSegments(t testing.TB, disk *persistence.MemFS) damageable {
 	}
 }
 
-// writeSnapshot has two segments behind a switch, the second of them in the file of a freed one, and a spare.
-func writeSnapshot(t testing.TB, disk *persistence.MemFS) damageable {
+// writeBehindSnapshot has two segments behind a switch, the second of them in the file of a freed one, and a spare.
+func writeBehindSnapshot(t testing.TB, disk *persistence.MemFS) damageable {
 	s, err := persistence.NewDir(disk, testPath, small()).Create(testID, at(1), commands(1, 1, 2, 1000))
 	require.NoError(t, err)
 	require.NoError(t, s.Write(appended(commands(1, 3, 2, 1000)...)))

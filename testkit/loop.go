@@ -50,6 +50,7 @@ const (
 	Ticker    = "ticker"
 	Disk      = "persistence"
 	Apply     = "apply"
+	Snapshots = "snapshot"
 	Transport = "transport"
 )
 
