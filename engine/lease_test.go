@@ -97,6 +97,17 @@ func TestLeaseIsShorterThanEveryPromise(t *testing.T) {
 	require.Zero(t, a.lasts(), "another life of n3 says nothing of the one that votes")
 }
 
+// A leader is a voter too, and may help to elect another one when its own minimum election timeout is over.
+func TestLeaseIsShorterThanOnesOwnPromise(t *testing.T) {
+	a := leasing(t, func(cfg *Config) {
+		cfg.TickInterval, cfg.HeartbeatIntervalTicks = 10*millisecond, 1
+		cfg.ElectionTimeoutMinTicks, cfg.ElectionTimeoutMaxTicks = 40, 80
+		cfg.LeaseDurationTicks = 38
+	})
+	a.renews()
+	require.Equal(t, 360, a.lasts(), "nine tenths of 400")
+}
+
 // A voter that is being removed may still elect a leader that has not heard of it.
 func TestLeaseMindsThoseWhoMayStillVote(t *testing.T) {
 	a := leasing(t, nil)

@@ -269,6 +269,7 @@ func (w *progressWalk) learn(a answerOfN2) {
 			w.acknowledged(m.Match)
 			w.resumed()
 		}
+	default:
 	}
 	w.receive(2, a.message)
 	w.collect()
@@ -374,6 +375,7 @@ func (w *progressWalk) sentToN2(message Message) {
 	case *SnapshotOffer:
 		number = m.Number
 		require.Equal(w.rt, installing, w.state)
+	default:
 	}
 	require.Greater(w.rt, number, w.newest, "numbers rise")
 	w.newest = number

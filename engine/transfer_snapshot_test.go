@@ -74,6 +74,11 @@ func TestFailuresAreFollowedByARest(t *testing.T) {
 			a.answerOffer(m, SnapshotAccepted, 0, 0)
 			a.step(&SnapshotSendResult{Transfer: m.Transfer, Err: errHost})
 		},
+		"not sent, after a long time": func(a *alone, m *SnapshotOffer) {
+			a.answerOffer(m, SnapshotAccepted, 0, 0)
+			a.alive(3 * a.cfg.ElectionTimeoutMinTicks)
+			a.step(&SnapshotSendResult{Transfer: m.Transfer, Err: errHost})
+		},
 		"sent and not installed": func(a *alone, m *SnapshotOffer) {
 			a.answerOffer(m, SnapshotAccepted, 0, 0)
 			a.step(&SnapshotSendResult{Transfer: m.Transfer})
