@@ -32,8 +32,7 @@
 // Batches are numbered over all segments, and each carries the checksum of the one before. A segment's header has a
 // random use-id, drawn anew for each use of a file, and every batch in it repeats that: what an earlier use left in
 // the file does not match. Segments are filled with zeros before they are used, or have been segments before, for
-// overwriting blocks that exist costs less to sync than allocating them. The bytes are drawn where they are written: format.go has headers, record.go
-// records, names.go file names.
+// overwriting blocks that exist costs less to sync than allocating them. File names are listed in names.go.
 //
 // The next segment is zeroed while the current one fills up, byte for byte, in steps of 1 MiB. A write waits for at
 // most one such step, and for one more with each whole MiB that it writes itself; a tick without batches takes a step
@@ -104,6 +103,10 @@
 // seal, a segment without batches is left over, and removed at the next opening. After it, the new segment must be
 // there: a missing newest segment is corruption, not the end of the log.
 //
+// Spare. The next segment is zeroed under a temporary name on which nothing rests: a crash leaves a file that the next
+// opening removes. It becomes a segment only after its last zero and its header were synced. One whose write or sync failed
+// is thrown away, since what it holds is not known.
+//
 // Create. The first segment, first batch included, and the identity are durable under temporary names first. The
 // rename of the identity is the moment the state comes into being; Open finishes the renaming of the segment. Before
 // that moment Exists reports false and Create starts over.
@@ -114,6 +117,9 @@
 //
 // PinCluster. The new identity is durable under a temporary name and then renamed: it is there whole, or the old one
 // is. Segments written before repeat the cluster's name without the founders' hash, which is no contradiction.
+//
+// Close. The empty batch that it writes says nothing; cut short it is a torn batch like any other, and what stood before it
+// is durable. It leaves the lock's file behind, which means nothing by itself.
 //
 // Recovery. What it reads may be in the page cache only, left by a killed process, perhaps after a sync that failed.
 // All batches but the last were synced before a later one was written. So the last batch is written again in place,
@@ -136,6 +142,108 @@
 //
 // Oldest segments. The oldest batch of all is durable before its segment counts (Create) or can become the oldest
 // (Freeing); if it is damaged the verdict is corruption whatever stands behind it.
+//
+// # Every byte
+//
+// Numbers are little-endian; a row has offset and size in bytes. Batches and their headers are drawn in format.go,
+// records in record.go.
+//
+// Identity file: 512 bytes, one sector.
+//
+//	  0     8  magic, yggr-id and a line feed
+//	  8     4  format version
+//	 12     4  checksum: CRC32C of the 512 bytes with this field as zero
+//	 16     8  node
+//	 24     8  incarnation
+//	 32    16  hash of the founders' entry, zeros until it is pinned
+//	 48     4  length of the cluster's name
+//	 52   128  the cluster's name, then zeros
+//	180   332  zeros
+//
+// Segment header: 4,096 bytes, one block, of which the first sector says everything.
+//
+//	  0     8  magic, yggr-log
+//	  8     4  format version
+//	 12     4  checksum: CRC32C of the first 512 bytes with this field as zero
+//	 16   164  identity, as in the identity file from 16 on
+//	180    12  zeros
+//	192     8  number of the segment, from 1 on
+//	200     8  use-id, random, of this use of the file
+//	208     8  number of the first batch
+//	216     8  size of the file in bytes
+//	224  3872  zeros, not covered by the checksum from 512 on
+//
+// Batch header: 64 bytes, at the beginning of a block.
+//
+//	 0     4  magic, yggb
+//	 4     4  checksum: CRC32C of bytes 8 to 64
+//	 8     8  use-id of the segment
+//	16     8  number of the batch, from 1 on over all segments
+//	24     4  length of the records in bytes
+//	28     4  CRC32C of the records
+//	32     4  checksum field of the batch before, zero in the first of all
+//	36     4  how many records
+//	40    24  zeros
+//
+// Record header: 16 bytes; records stand behind the batch header, one after the other, with zeros up to the next block.
+//
+//	0     1  kind
+//	1     1  version of the kind, 1
+//	2     2  zeros
+//	4     4  length of the body in bytes
+//	8     8  group
+//
+// Entries, kind 1: the body: 16 bytes, then the entries one after the other.
+//
+//	 0     8  index of the first entry
+//	 8     4  how many entries
+//	12     4  zeros
+//
+// Entry: 16 bytes, then its data.
+//
+//	 0     8  term
+//	 8     4  length of the data in bytes
+//	12     1  kind of the entry
+//	13     3  zeros
+//
+// Hard state, kind 2: the body.
+//
+//	 0     8  term
+//	 8     8  vote, zero for none
+//	16     8  incarnation of the vote
+//
+// Commit, kind 3: the body.
+//
+//	0     8  commit index
+//
+// Checkpoint, kind 4: the body; the first records of every segment, one for each group.
+//
+//	 0     8  term
+//	 8     8  vote
+//	16     8  incarnation of the vote
+//	24     8  term of the base
+//	32     8  index of the base
+//	40     8  term of the last entry
+//	48     8  index of the last entry
+//	56     8  commit index
+//	64     8  id of the snapshot, zero for none
+//	72     8  term of the snapshot's last entry
+//	80     8  index of the snapshot's last entry
+//
+// Snapshot switch, kind 5: the body.
+//
+//	 0     8  id of the snapshot
+//	 8     8  term of the snapshot's last entry
+//	16     8  index of the snapshot's last entry
+//	24     8  term of the base
+//	32     8  index of the base
+//	40     1  1 if the log above the base is kept, else 0
+//	41     7  zeros
+//
+// Seal, kind 6: the body; the last record of a segment.
+//
+//	0     8  number of the next segment
+//	8     8  use-id of the next segment
 //
 // # Versions
 //

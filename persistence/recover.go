@@ -39,7 +39,7 @@ type recovery struct {
 	segments []*segmentReader // ascending by number, without a gap
 	unused   []string         // segments made by a rotation that did not get as far as a first batch
 	stale    []string         // segments before a gap: they were freed, and a crash brought them back
-	gap      string           // what the gap is, for errors
+	gap      string           // that begins with a semicolon and tells what the gap is, for errors
 	groups   map[Group]*groupLog
 	tail     tail
 	ends     []segmentEnd // of each segment that was read
@@ -320,7 +320,9 @@ func (r *recovery) recovered() (map[Group]Recovered, error) {
 	for group, g := range r.groups {
 		state, err := g.recovered()
 		if err != nil {
-			return nil, fmt.Errorf("%w: group %d: %w%s (in %s)", ErrCorrupt, group, err, r.gap, r.dir.path)
+			oldest := r.segments[0]
+			return nil, fmt.Errorf("%w: group %d: %w; the oldest segment is %s, number %d%s (in %s)",
+				ErrCorrupt, group, err, oldest.name, oldest.header.number, r.gap, r.dir.path)
 		}
 		all[group] = state
 	}

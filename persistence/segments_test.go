@@ -2,6 +2,7 @@ package persistence_test
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,14 +44,17 @@ func TestSegmentsGoWrong(t *testing.T) {
 		want  error
 		facts []string
 	}{
-		"oldest missing":  {remover(first), persistence.ErrCorrupt, []string{"missing"}},
+		"oldest missing":  {remover(first), persistence.ErrCorrupt, []string{"group 0: entries 1..2 are missing", second + ", number 2", testPath}},
 		"middle missing":  {remover(second), persistence.ErrCorrupt, []string{first, third}},
 		"newest missing":  {remover(third), persistence.ErrCorrupt, []string{second, "missing"}},
 		"all missing":     {remover(first, second, third), persistence.ErrCorrupt, []string{"no segment"}},
 		"identity gone":   {remover("identity"), persistence.ErrCorrupt, []string{"identity"}},
 		"one twice":       {duplicate(second, "segment-00000000000000aa.log"), persistence.ErrCorrupt, []string{second, "number"}},
 		"oldest twice":    {duplicate(first, "segment-00000000000000aa.log"), persistence.ErrCorrupt, []string{first, "number"}},
-		"one overwritten": {duplicate(first, second), persistence.ErrCorrupt, nil},
+		"one overwritten": {duplicate(first, second), persistence.ErrCorrupt, []string{first + " has number 1", second + " has 1"}},
+		"swapped bodies":  {swappedBodies(second, third), persistence.ErrCorrupt, []string{second, "offset 4096", third, "offset 0"}},
+		"torn":            {zeroed(second, 4096+512, 512), persistence.ErrCorrupt, []string{second, "offset 4096"}},
+		"torn header":     {zeroed(third, 0, 512), persistence.ErrCorrupt, []string{third, "offset 0"}},
 		"newest unused":   {both(reused(third), zeroed(third, 4096, 65536-4096)), persistence.ErrCorrupt, []string{third}},
 		"newest stale":    {reused(third), persistence.ErrCorrupt, []string{third}},
 		"header zeroed":   {zeroed(second, 0, 4096), persistence.ErrCorrupt, []string{second, "offset 0"}},
@@ -108,6 +112,15 @@ func truncated(name string, size int) func(testing.TB, *persistence.MemFS) {
 	return func(t testing.TB, disk *persistence.MemFS) { writeFile(t, disk, name, readFile(t, disk, name)[:size]) }
 }
 
+// swappedBodies leaves two headers where they are and gives each the batches of the other.
+func swappedBodies(a, b string) func(testing.TB, *persistence.MemFS) {
+	return func(t testing.TB, disk *persistence.MemFS) {
+		x, y := readFile(t, disk, a), readFile(t, disk, b)
+		writeFile(t, disk, a, slices.Concat(x[:4096], y[4096:]))
+		writeFile(t, disk, b, slices.Concat(y[:4096], x[4096:]))
+	}
+}
+
 // reused replaces a segment by one that has the same number and first batch and another use-id, as a file that was
 // used before would have.
 func reused(name string) func(testing.TB, *persistence.MemFS) {
@@ -122,6 +135,27 @@ func reused(name string) func(testing.TB, *persistence.MemFS) {
 		}
 		require.NoError(t, s.Close())
 		writeFile(t, disk, name, readFile(t, other, name))
+	}
+}
+
+// A disk that loses all that was written to a recycled file shows what it held before, under the name of a newer segment.
+// Where the log goes on in that segment, or where it is the oldest that is needed, that is damage, not the end of the log.
+func TestRecycledSegmentWithItsEarlierContent(t *testing.T) {
+	l := startFreeing(t)
+	l.append(3)
+	oldest := readFile(t, l.disk, "segment-0000000000000001.log")
+	l.snapshot(3)
+	l.idle(3)
+	l.append(3)
+	require.Positive(t, l.storage.Metrics().Recycled)
+	require.NoError(t, l.storage.Close())
+	found, err := persistence.Inspect(l.disk, testPath)
+	require.NoError(t, err)
+	require.Greater(t, len(found.Segments), 2)
+	for i, segment := range found.Segments[1:] {
+		damaged := l.disk.Kill()
+		writeFile(t, damaged, segment.Name, oldest)
+		requireRefused(t, damaged, persistence.ErrCorrupt, found.Segments[i].Name, "missing")
 	}
 }
 

@@ -159,6 +159,32 @@ func (b *Batch) SetSnapshot(group Group, to SnapshotSwitch) {
 	b.records = append(b.records, record{kind: recordSnapshot, group: group, to: to})
 }
 
+// Recorder takes records one by one. A [*Batch] is one; a storage of your own has another, to read batches with.
+type Recorder interface {
+	Append(group Group, entries []engine.Entry)
+	SetHardState(group Group, state engine.HardState)
+	SetCommit(group Group, commit engine.Index)
+	SetSnapshot(group Group, to SnapshotSwitch)
+}
+
+var _ Recorder = (*Batch)(nil)
+
+// Replay gives every record of the batch to another recorder, in order. Entries are shared, so they are not to be changed.
+func (b *Batch) Replay(to Recorder) {
+	for i := range b.records {
+		switch r := &b.records[i]; r.kind {
+		case recordEntries:
+			to.Append(r.group, r.entries)
+		case recordHardState:
+			to.SetHardState(r.group, r.state)
+		case recordSnapshot:
+			to.SetSnapshot(r.group, r.to)
+		default: // a commit: callers make no other kinds
+			to.SetCommit(r.group, r.commit)
+		}
+	}
+}
+
 // Len returns the number of records.
 func (b *Batch) Len() int { return len(b.records) }
 

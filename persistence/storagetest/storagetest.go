@@ -41,6 +41,7 @@ var cases = []struct {
 	{"a snapshot replaces the log", switchReplacing},
 	{"a snapshot and its base only go forward", switchForward},
 	{"switches that contradict the log are refused", switchRefused},
+	{"batches that contradict the log are refused whole", contradicting},
 	{"groups do not mix", groups},
 	{"recovered entries are given away", givenAway},
 	{"an entry of eight mebibytes survives", largeEntry},
@@ -49,6 +50,7 @@ var cases = []struct {
 	{"a batch may be used again", reusedBatch},
 	{"a closed storage refuses", closed},
 	{"metrics rise", metrics},
+	{"gauges may be looked at by anybody", gauges},
 	{"random histories survive reopening", randomHistories},
 }
 
