@@ -34,12 +34,14 @@ type life struct {
 	asked   string   // what the storage was asked for
 	does    []string // what is in the batch that is being written
 	watched bool
+	inVain  bool // it writes what the life before it wrote, and which was torn
 
 	operations int    // that change something, so far
 	moment     string // the last of them
 	last       int    // the one before which the life ends; zero: none
 	end        ending
 	left       *persistence.MemFS // what is left of a life that has ended
+	ended      string             // how it did
 }
 
 // ending is how a life ends at an operation.
@@ -78,11 +80,12 @@ func (l *life) before(op persistence.Op, path string) {
 	}
 	l.operations++
 	l.moment = fmt.Sprintf("%s %s", op, brief(path))
+	torn := l.inVain && op == persistence.OpSync && what(path) == "segment"
 	if l.watched {
 		l.tally.cut(l.asked, op, path, l.does)
-		l.cut()
+		l.cut(torn)
 	}
-	if l.operations == l.last {
+	if l.operations == l.last || torn {
 		l.endBefore(op, path)
 	}
 }
@@ -97,9 +100,16 @@ func changes(op persistence.Op) bool {
 	}
 }
 
-// cut lets other lives go on from what this moment leaves.
-func (l *life) cut() {
-	l.reopen("power loss", l.disk.Crash(l.random))
+// cut lets other lives go on from what this moment leaves: one, or many where what is torn now may complete what was torn
+// before.
+func (l *life) cut(torn bool) {
+	losses := 1
+	if torn {
+		losses = 12
+	}
+	for range losses {
+		l.reopen("power loss", l.disk.Crash(l.random))
+	}
 	if l.one(5) {
 		l.reopen("kill", l.disk.Kill())
 	}
@@ -109,9 +119,9 @@ func (l *life) cut() {
 func (l *life) endBefore(op persistence.Op, path string) {
 	switch l.end {
 	case powerLoss:
-		l.left = l.disk.Crash(l.random)
+		l.left, l.ended = l.disk.Crash(l.random), "power loss"
 	case kill:
-		l.left = l.disk.Kill()
+		l.left, l.ended = l.disk.Kill(), "kill"
 	default:
 		short := 512 * l.random.IntN(12)
 		l.fsys.Fail(persistence.Fault{Op: op, Path: path, Short: short, Err: errDisk})
@@ -208,7 +218,7 @@ func (l *life) work(steps int) {
 		case l.long && l.one(2):
 			l.write(l.now().large(100_000 + l.random.IntN(400_000)))
 		case l.one(6) || l.lost() && l.one(2):
-			l.write(l.now().repeated())
+			l.write(l.now().repeated(l.random))
 		case l.one(8):
 			l.write(l.now().compacted(l.random))
 		case l.one(16):
@@ -244,7 +254,9 @@ func (l *life) close() {
 	}
 	m := l.storage.Metrics()
 	l.tally.freed, l.tally.recycled = l.tally.freed+m.Freed, l.tally.recycled+m.Recycled
-	l.asked, l.does = "close", nil
+	if l.left == nil {
+		l.asked, l.does = "close", nil
+	}
 	if err := l.storage.Close(); l.left == nil {
 		l.stopped(err)
 	}
@@ -262,12 +274,12 @@ func (l *life) stopped(err error) bool {
 	require.True(l.t, errors.Is(err, errDisk) && l.end == failure && l.operations >= l.last, "%v: %v", l, err)
 	switch l.random.IntN(3) {
 	case 0:
-		l.left = l.disk.Crash(l.random)
+		l.left, l.ended = l.disk.Crash(l.random), "failure and power loss"
 	case 1:
-		l.disk.FailWriteback()
-		fallthrough
+		l.left, l.ended = l.disk.Kill(), "failure"
 	default:
-		l.left = l.disk.Kill()
+		l.disk.FailWriteback()
+		l.left, l.ended = l.disk.Kill(), "failure that lost what was not synced"
 	}
 	return true
 }

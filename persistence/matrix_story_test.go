@@ -24,7 +24,7 @@ func tell(t *testing.T, seed uint64) tally {
 	s := &story{t: t, random: rand.New(rand.NewPCG(seed, 5))}
 	s.tally.makeMaps()
 	s.groups = 1 + s.random.IntN(3)
-	s.long = s.one(16)
+	s.long = s.one(12)
 	s.drawSize()
 	l := s.begin(nil, "", persistence.NewMemFS(), []world{{}})
 	for range 1 + s.random.IntN(6) {
@@ -36,6 +36,9 @@ func tell(t *testing.T, seed uint64) tally {
 			s.drawSize()
 		}
 		l = l.successor()
+		if s.one(4) {
+			l = l.tryInVain()
+		}
 	}
 	l.start()
 	l.close()
@@ -47,12 +50,26 @@ func tell(t *testing.T, seed uint64) tally {
 func (l *life) successor() *life {
 	switch {
 	case l.left != nil:
-		return l.begin(l, "the life ended", l.left, l.legal)
+		return l.begin(l, l.ended, l.left, l.legal)
 	case l.one(2):
 		return l.begin(l, "power loss after the end", l.disk.Crash(l.random), l.legal)
 	default:
 		return l.begin(l, "restart", l.disk.Kill(), l.legal)
 	}
+}
+
+// tryInVain lives lives in which the same command is written, and power is lost before the sync. Each leaves sectors that the
+// next one would have written, too.
+func (l *life) tryInVain() *life {
+	for range 8 {
+		l.end = powerLoss
+		l.start()
+		l.inVain = true
+		l.write(l.now().repeated(l.random))
+		l.close()
+		l = l.successor()
+	}
+	return l
 }
 
 // drawEnd draws how a life ends and before which of its operations: one in four while it starts, one in five at none.

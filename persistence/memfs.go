@@ -250,7 +250,7 @@ func (m *MemFS) String() string {
 	var lines []string
 	for path, d := range m.dirs {
 		for name, inode := range d.names {
-			lines = append(lines, fmt.Sprintf("%s %d", filepath.Join(path, name), len(inode.content)))
+			lines = append(lines, fmt.Sprintf("%s %d", filepath.Join(path, name), inode.content.size))
 		}
 	}
 	slices.Sort(lines)
@@ -282,10 +282,7 @@ func (f *memFile) ReadAt(p []byte, offset int64) (int, error) {
 	if err := f.usable("read"); err != nil {
 		return 0, err
 	}
-	if offset >= int64(len(f.inode.content)) {
-		return 0, io.EOF
-	}
-	n := copy(p, f.inode.content[offset:])
+	n := f.inode.content.read(p, offset)
 	if n < len(p) {
 		return n, io.EOF
 	}
@@ -298,7 +295,7 @@ func (f *memFile) WriteAt(p []byte, offset int64) (int, error) {
 	if err := f.usable("write"); err != nil {
 		return 0, err
 	}
-	size := int64(len(f.inode.content))
+	size := f.inode.content.size
 	if grown := offset + int64(len(p)); grown > size && grown-size > f.fsys.free() {
 		p = p[:max(0, size+f.fsys.free()-offset)]
 		f.inode.write(p, offset)
@@ -324,7 +321,7 @@ func (f *memFile) Size() (int64, error) {
 	if err := f.usable("read"); err != nil {
 		return 0, err
 	}
-	return int64(len(f.inode.content)), nil
+	return f.inode.content.size, nil
 }
 
 func (f *memFile) Close() error {

@@ -33,7 +33,7 @@ func (m *MemFS) free() int64 {
 	free := m.capacity
 	for _, d := range m.dirs {
 		for _, inode := range d.names {
-			free -= int64(len(inode.content))
+			free -= inode.content.size
 		}
 	}
 	return max(0, free)

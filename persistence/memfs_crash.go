@@ -19,8 +19,8 @@ func (m *MemFS) Crash(random *rand.Rand) *MemFS {
 		odds = 1
 	}
 	return m.copyWith(func(inode *memInode) *memInode {
-		content := inode.share().crash(random, odds)
-		return &memInode{content: content, durable: content}
+		content := inode.crash(random, odds)
+		return &memInode{content: content, durable: content.share()}
 	}, func(d *memDir) {
 		names := d.durable
 		for _, c := range d.changes {
@@ -82,31 +82,33 @@ func (m *MemFS) copyWith(copyInode func(*memInode) *memInode, settle func(*memDi
 
 // crash returns the content that a power loss leaves. Where several unsynced writes met one sector, the disk has it
 // as it was after any one of them.
-func (n *memInode) crash(random *rand.Rand, odds float64) []byte {
+func (n *memInode) crash(random *rand.Rand, odds float64) memContent {
+	left := n.durable.share()
 	if len(n.writes) == 0 {
-		return n.durable
+		return left
 	}
-	seen := slices.Clone(n.durable) // what the page cache held, write by write
-	left := slices.Clone(n.durable)
-	size := int64(len(left))
+	seen := n.durable.share() // what the page cache held, write by write
+	size := left.size
 	for _, w := range n.writes {
-		seen = w.apply(seen)
-		left = resized(left, int64(len(seen))) // files never shrink
+		seen.write(w)
+		left.resize(seen.size) // files never shrink
 		if random.Float64() < odds {
 			size = max(size, w.offset+int64(len(w.data)))
 		}
-		surviveSectors(left, seen, w, random, odds)
+		surviveSectors(&left, &seen, w, random, odds)
 	}
-	return resized(left, size)
+	left.resize(size)
+	return left
 }
 
 // surviveSectors copies those sectors of a write that reached the disk.
-func surviveSectors(left, seen []byte, w memWrite, random *rand.Rand, odds float64) {
-	end := min(w.offset+int64(len(w.data)), int64(len(seen)))
+func surviveSectors(left, seen *memContent, w memWrite, random *rand.Rand, odds float64) {
+	var sector [sectorSize]byte
+	end := w.offset + int64(len(w.data))
 	for at := w.offset &^ (sectorSize - 1); at < end; at += sectorSize {
 		if random.Float64() < odds {
-			to := min(at+sectorSize, int64(len(seen)))
-			copy(left[at:to], seen[at:to])
+			n := seen.read(sector[:], at)
+			left.write(memWrite{offset: at, data: sector[:n]})
 		}
 	}
 }

@@ -2,13 +2,11 @@ package persistence
 
 import "slices"
 
-// memInode is one file's content. Copies of a file system share it until one of them changes it.
+// memInode is one file: what processes see, what a power loss leaves at least, and the writes between the two.
 type memInode struct {
-	content []byte // as processes see it
-	durable []byte // as of the last sync
-	writes  []memWrite
-
-	ownsContent, ownsDurable bool // may be changed in place
+	content memContent // as processes see it
+	durable memContent // as of the last sync
+	writes  []memWrite // since then
 }
 
 // memWrite is one write to a file since its last sync.
@@ -17,47 +15,98 @@ type memWrite struct {
 	data   []byte // never changed
 }
 
-func (w memWrite) apply(content []byte) []byte {
-	content = resized(content, max(int64(len(content)), w.offset+int64(len(w.data))))
-	copy(content[w.offset:], w.data)
-	return content
-}
-
-// resized cuts the content or extends it with zeros.
-func resized(content []byte, size int64) []byte {
-	if size <= int64(len(content)) {
-		return content[:size]
-	}
-	old := len(content)
-	content = slices.Grow(content, int(size)-old)[:size]
-	clear(content[old:])
-	return content
-}
-
 func (n *memInode) write(p []byte, offset int64) {
 	if len(p) == 0 {
 		return
 	}
-	if !n.ownsContent {
-		n.content, n.ownsContent = slices.Clone(n.content), true
-	}
 	w := memWrite{offset: offset, data: slices.Clone(p)}
-	n.content = w.apply(n.content)
+	n.content.write(w)
 	n.writes = append(n.writes, w)
 }
 
 func (n *memInode) sync() {
-	if len(n.writes) > 0 && !n.ownsDurable {
-		n.durable, n.ownsDurable = slices.Clone(n.durable), true
-	}
 	for _, w := range n.writes {
-		n.durable = w.apply(n.durable)
+		n.durable.write(w)
 	}
 	n.writes = nil
 }
 
 // share returns a copy. From now on neither side changes what both can see.
 func (n *memInode) share() *memInode {
-	n.ownsContent, n.ownsDurable = false, false
-	return &memInode{content: n.content, durable: n.durable, writes: slices.Clone(n.writes)}
+	return &memInode{content: n.content.share(), durable: n.durable.share(), writes: slices.Clone(n.writes)}
+}
+
+// memPageSize is the size of what copies of a file share until one of them changes it, in bytes.
+const memPageSize = 8 << 10
+
+// memContent is what a file holds. Copies have pages in common: a crash clone of a large file costs little, and so does
+// the recovery that writes a few blocks of it.
+type memContent struct {
+	size  int64
+	pages []*memPage // nil: zeros
+	owner *memOwner  // whose pages may be changed in place
+}
+
+type memPage struct {
+	owner *memOwner
+	data  [memPageSize]byte // beyond the file's size: zeros
+}
+
+// memOwner stands for one content between two copies of it. Its address is what counts.
+type memOwner struct{ _ byte }
+
+// share returns a copy. All pages belong to nobody from now on.
+func (c *memContent) share() memContent {
+	c.owner = new(memOwner)
+	return memContent{size: c.size, pages: slices.Clone(c.pages), owner: new(memOwner)}
+}
+
+// resize cuts the content or extends it with zeros.
+func (c *memContent) resize(size int64) {
+	if size < c.size && size%memPageSize != 0 && c.pages[size/memPageSize] != nil {
+		clear(c.own(size / memPageSize).data[size%memPageSize:])
+	}
+	count := int((size + memPageSize - 1) / memPageSize)
+	if count < len(c.pages) {
+		c.pages = slices.Clip(c.pages[:count])
+	}
+	c.pages = append(c.pages, make([]*memPage, count-len(c.pages))...)
+	c.size = size
+}
+
+// own returns a page that may be changed.
+func (c *memContent) own(i int64) *memPage {
+	switch p := c.pages[i]; {
+	case p == nil:
+		c.pages[i] = &memPage{owner: c.owner}
+	case p.owner != c.owner:
+		c.pages[i] = &memPage{owner: c.owner, data: p.data}
+	}
+	return c.pages[i]
+}
+
+// write takes a write, which may extend the content.
+func (c *memContent) write(w memWrite) {
+	if end := w.offset + int64(len(w.data)); end > c.size {
+		c.resize(end)
+	}
+	for data, at := w.data, w.offset; len(data) > 0; {
+		n := copy(c.own(at / memPageSize).data[at%memPageSize:], data)
+		data, at = data[n:], at+int64(n)
+	}
+}
+
+// read fills p from the offset on, as far as the content goes, and returns how many bytes that were.
+func (c *memContent) read(p []byte, offset int64) int {
+	p = p[:max(0, min(int64(len(p)), c.size-offset))]
+	for rest, at := p, offset; len(rest) > 0; {
+		n := min(len(rest), int(memPageSize-at%memPageSize))
+		if page := c.pages[at/memPageSize]; page != nil {
+			copy(rest[:n], page.data[at%memPageSize:])
+		} else {
+			clear(rest[:n])
+		}
+		rest, at = rest[n:], at+int64(n)
+	}
+	return len(p)
 }

@@ -100,7 +100,7 @@ func (r *modelRun) attempt(t *rapid.T) world {
 	batch, next, _ := r.is.batch(seeded(t))
 	switch rapid.IntRange(0, 7).Draw(t, "batch") {
 	case 0:
-		batch, next, _ = r.is.repeated()
+		batch, next, _ = r.is.repeated(seeded(t))
 	case 1:
 		batch, next, _ = r.is.compacted(seeded(t))
 	case 2:

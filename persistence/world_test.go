@@ -124,12 +124,12 @@ func doesTo(before persistence.Recovered, m *storagetest.Model) []string {
 	return does
 }
 
-// repeated is a batch as it comes when a lost one is tried again: the same command at the same place, in a higher term.
+// repeated is a batch as it comes when a lost one is tried again: the same command at the same place, in another term.
 // Torn, it may be completed by sectors of an earlier attempt.
-func (w world) repeated() (*persistence.Batch, world, []string) {
+func (w world) repeated(random *rand.Rand) (*persistence.Batch, world, []string) {
 	b, next := &persistence.Batch{}, w.clone()
 	m := &next.groups[0]
-	m.State.HardState = at(m.State.HardState.Term + 1)
+	m.State.HardState = at(m.State.HardState.Term + 1 + engine.Term(random.IntN(100)))
 	e := again(m.State.HardState.Term, m.Last()+1)
 	m.State.Entries = append(m.State.Entries, e)
 	b.SetHardState(0, m.State.HardState)
