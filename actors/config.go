@@ -25,7 +25,7 @@ type Config struct {
 
 	TickInterval            time.Duration // 50 ms
 	ElectionTimeoutMinTicks int           // 10; timeouts are uniform in [min, max)
-	ElectionTimeoutMaxTicks int           // 20
+	ElectionTimeoutMaxTicks int           // 20; at least ElectionTimeoutMinTicks + 2
 	HeartbeatIntervalTicks  int           // 3
 	PreVote                 bool          // true
 	// LeaseDurationTicks lets the leader serve linearizable reads without asking anybody for so long after a majority

@@ -23,7 +23,7 @@ type Config struct {
 
 	TickInterval            Duration // length of a tick, for stickiness and leases
 	ElectionTimeoutMinTicks int      // ticks; election timeouts are uniform in [min, max)
-	ElectionTimeoutMaxTicks int      // ticks
+	ElectionTimeoutMaxTicks int      // ticks; at least ElectionTimeoutMinTicks + 2, so that there is something to draw
 	HeartbeatIntervalTicks  int      // ticks; below ElectionTimeoutMinTicks
 	PreVote                 bool     // dissertation §9.6
 	LeaseDurationTicks      int      // ticks; zero: no leases. Below ElectionTimeoutMinTicks - HeartbeatIntervalTicks; needs PreVote. See lease.go
@@ -103,8 +103,8 @@ func (c Config) Problems() (problems []string) {
 	require(c.HeartbeatIntervalTicks > 0, "HeartbeatIntervalTicks %d is not positive", c.HeartbeatIntervalTicks)
 	require(c.ElectionTimeoutMinTicks > c.HeartbeatIntervalTicks,
 		"ElectionTimeoutMinTicks %d is not above HeartbeatIntervalTicks %d", c.ElectionTimeoutMinTicks, c.HeartbeatIntervalTicks)
-	require(c.ElectionTimeoutMaxTicks > c.ElectionTimeoutMinTicks,
-		"ElectionTimeoutMaxTicks %d is not above ElectionTimeoutMinTicks %d", c.ElectionTimeoutMaxTicks, c.ElectionTimeoutMinTicks)
+	require(c.ElectionTimeoutMaxTicks >= c.ElectionTimeoutMinTicks+2, // one timeout for all would split every vote alike
+		"ElectionTimeoutMaxTicks %d is not above ElectionTimeoutMinTicks %d by two", c.ElectionTimeoutMaxTicks, c.ElectionTimeoutMinTicks)
 	require(c.LeaseDurationTicks >= 0, "LeaseDurationTicks %d is negative", c.LeaseDurationTicks)
 	require(c.LeaseDurationTicks == 0 || c.LeaseDurationTicks < c.ElectionTimeoutMinTicks-c.HeartbeatIntervalTicks,
 		"LeaseDurationTicks %d is not below ElectionTimeoutMinTicks %d less HeartbeatIntervalTicks %d",

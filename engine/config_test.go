@@ -36,8 +36,12 @@ func TestDefaultConfigNeedsOnlyIncarnationAndRandom(t *testing.T) {
 	require.ErrorContains(t, cfg.Validate(), "is not above HeartbeatIntervalTicks 10")
 	cfg = DefaultConfig(3)
 	cfg.Incarnation, cfg.Random = 1, newRandom(1)
-	cfg.ElectionTimeoutMaxTicks = cfg.ElectionTimeoutMinTicks
-	require.ErrorContains(t, cfg.Validate(), "is not above ElectionTimeoutMinTicks 10")
+	for _, width := range []int{-1, 0, 1} { // of one tick: every node would draw the same timeout for ever
+		cfg.ElectionTimeoutMaxTicks = cfg.ElectionTimeoutMinTicks + width
+		require.ErrorContains(t, cfg.Validate(), "is not above ElectionTimeoutMinTicks 10 by two")
+	}
+	cfg.ElectionTimeoutMaxTicks = cfg.ElectionTimeoutMinTicks + 2
+	require.NoError(t, cfg.Validate())
 }
 
 func TestLeasesEndBeforeElectionsBegin(t *testing.T) {
