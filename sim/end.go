@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/yggr-go/yggr/engine"
@@ -48,16 +49,18 @@ func (w *world) end() {
 
 // calm turns everything off that happens by chance to single messages, disks and clocks.
 func (w *Weather) calm() {
-	w.drop, w.duplicate, w.delay, w.jumbled, w.lateTick, w.chunkLoss, w.interruptedRecovery = 0, 0, 0, 0, 0, 0, 0
+	w.drop, w.duplicate, w.delay, w.jumbled, w.lateTick, w.interruptedRecovery = 0, 0, 0, 0, 0, 0
+	w.chunkLoss, w.chunkDamage, w.broken, w.noRoom = 0, 0, 0, 0
 	w.latency, w.jitter = millisecond, millisecond
 	w.diskLatency, w.applyLatency = min(w.diskLatency, 5*millisecond), min(w.applyLatency, 5*millisecond)
 }
 
-// chooseAway takes nodes away as long as a core is left; in half of all runs nobody.
+// chooseAway takes nodes away as long as a core is left; in half of all runs nobody, and nobody while a founder may be
+// unbound: it counts for none whose log goes beyond the founders' entry, until a leader has met it (R15).
 func (w *world) chooseAway() map[engine.NodeID]bool {
 	c := stream(w.options.Seed, ofWeather, 2)
 	away := map[engine.NodeID]bool{}
-	if c.happens(0.5) {
+	if c.happens(0.5) || w.anyUnbound() {
 		return away
 	}
 	var gone []*node
@@ -72,9 +75,15 @@ func (w *world) chooseAway() map[engine.NodeID]bool {
 	return away
 }
 
+func (w *world) anyUnbound() bool {
+	return slices.ContainsFunc(w.operator.known, func(k knownConfiguration) bool {
+		return slices.ContainsFunc(k.membership.Members, func(m engine.Member) bool { return m.Incarnation == 0 })
+	})
+}
+
 // heal makes everything good at a node, or takes it away for good.
 func (w *world) heal(n *node, away bool) {
-	n.disk.stalledUntil, n.disk.slowUntil, n.snapshots.fullUntil = 0, 0, 0
+	n.disk.stalledUntil, n.disk.slowUntil = 0, 0
 	n.pausedUntil = 0
 	if !away {
 		w.start(n)

@@ -51,8 +51,6 @@ func (w *world) injectFault(kind injection, c *chance) {
 		w.cutOneWay(c)
 	case injectBridge:
 		w.bridge(c)
-	case injectDamage, injectInterruption:
-		w.spoilTransfer(kind, c)
 	case injectRetirement:
 		w.retire(c)
 	default:
@@ -87,8 +85,6 @@ func (w *world) injectAt(n *node, kind injection, c *chance) {
 		w.isolate(n, c)
 	case injectWipe:
 		w.wipe(n, c)
-	case injectFullDisk:
-		n.snapshots.fullUntil = w.now + engine.Instant(c.between(10*tick, 60*tick))
 	default:
 		w.failf("schedule", "nobody knows how to inject %v", kind)
 	}
@@ -129,21 +125,4 @@ func (w *world) transfer(n *node, c *chance) {
 	w.client.calls[w.client.lastID] = call{kind: injectTransfer}
 	w.tell("%v is asked to hand leadership to %v", n.id, target)
 	w.step(n, &engine.TransferLeadership{Now: w.time(n), ID: w.client.lastID, Target: target})
-}
-
-// spoilTransfer damages or breaks one of the snapshot transfers under way.
-func (w *world) spoilTransfer(kind injection, c *chance) {
-	for _, n := range w.nodes {
-		if len(n.snapshots.sends) == 0 {
-			continue
-		}
-		out := pick(c, n.snapshots.sends)
-		if kind == injectDamage {
-			out.damage = true
-			return
-		}
-		unreadable := c.happens(0.3)
-		w.afterAt(n, 0, func() { w.interrupt(n, out, unreadable) })
-		return
-	}
 }

@@ -9,6 +9,9 @@ func (w *world) sever(directions [][2]*node, d engine.Duration) {
 		w.tell("  nothing gets from %v to %v", x[0].id, x[1].id)
 	}
 	w.after(d, func() {
+		if w.over {
+			return // everything is mended
+		}
 		for _, x := range directions {
 			w.network.link(x[0].id, x[1].id).cuts--
 		}

@@ -27,9 +27,6 @@ const (
 	injectBridge
 	injectIsolation
 	injectWipe
-	injectDamage
-	injectInterruption
-	injectFullDisk
 	injectRetirement
 	injectionKinds
 )
@@ -37,7 +34,7 @@ const (
 var injectionNames = [injectionKinds]string{
 	"proposal", "batch", "read", "membership change", "transfer of leadership", "capture", "power loss", "kill",
 	"failed sync", "stalled disk", "slow disk", "pause", "partition", "one-way cut", "bridge", "leader cut off",
-	"wiped disk", "damaged chunk", "interrupted transfer", "full disk", "retirement",
+	"wiped disk", "retirement",
 }
 
 // String names the kind.
@@ -50,7 +47,7 @@ var defaultWeights = [injectionKinds]float64{
 	injectProposal: 40, injectBatch: 12, injectRead: 25, injectChange: 8, injectTransfer: 1.5, injectCapture: 1,
 	injectPowerLoss: 1.5, injectKill: 1, injectFailedSync: 0.3, injectStall: 0.7, injectSlowDisk: 0.7, injectPause: 0.7,
 	injectSplit: 0.7, injectOneWay: 0.7, injectBridge: 0.5, injectIsolation: 1, injectWipe: 0.4,
-	injectDamage: 0.4, injectInterruption: 0.4, injectFullDisk: 0.2, injectRetirement: 0.3,
+	injectRetirement: 0.3,
 }
 
 // Injection is one entry of a run's schedule.

@@ -16,7 +16,7 @@ type snapshots struct {
 	capturing bool
 	sends     []*outgoing
 	incoming  *incoming
-	fullUntil engine.Instant // no room for the snapshots of others
+	asked     uint64 // how often it was told to receive
 }
 
 // file is a snapshot with its label.
@@ -33,7 +33,6 @@ type outgoing struct {
 	offset   int // the next byte
 	attempts int // since the last progress
 	chunks   uint64
-	damage   bool // the next chunk arrives with another bit
 }
 
 // incoming is a transfer at its receiver.
@@ -147,6 +146,10 @@ func (w *world) sendChunk(n *node, out *outgoing) {
 	out.chunks++
 	c := stream(w.options.Seed, ofChunks, uint64(n.id), uint64(out.id), uint64(out.offset), out.chunks)
 	to := w.node(out.to)
+	if c.happens(w.weather.broken) {
+		w.interrupt(n, out, c.happens(0.2))
+		return
+	}
 	reachable := to != nil && w.network.open(n.id, out.to) && w.network.open(out.to, n.id)
 	if !reachable || to.pausedUntil > w.now || c.happens(w.weather.chunkLoss) {
 		w.counters.Faults[ChunkLost]++
@@ -157,7 +160,7 @@ func (w *world) sendChunk(n *node, out *outgoing) {
 		w.afterAt(n, tick, func() { w.sendChunk(n, out) })
 		return
 	}
-	switch arrived, complete := w.receiveChunk(to, out); {
+	switch arrived, complete := w.receiveChunk(to, out, &c); {
 	case !arrived:
 		w.interrupt(n, out, false)
 	case complete:
@@ -168,15 +171,15 @@ func (w *world) sendChunk(n *node, out *outgoing) {
 }
 
 // receiveChunk takes bytes in. It reports whether the receiver wants them, and whether they were the last ones.
-func (w *world) receiveChunk(to *node, out *outgoing) (arrived, complete bool) {
+func (w *world) receiveChunk(to *node, out *outgoing, c *chance) (arrived, complete bool) {
 	in := to.snapshots.incoming
 	if to.engine == nil || in == nil || in.id != out.id || in.done || len(to.snapshots.partial[in.label.ID]) < out.offset {
 		return false, false
 	}
 	end := min(out.offset+w.weather.chunkBytes, len(out.file.bytes))
 	chunk := slices.Clone(out.file.bytes[out.offset:end])
-	if out.damage && len(chunk) > 0 {
-		out.damage, chunk[0] = false, chunk[0]^1
+	if c.happens(w.weather.chunkDamage) && len(chunk) > 0 {
+		chunk[c.intN(len(chunk))] ^= 1
 	}
 	in.heard, out.attempts = w.now, 0
 	to.snapshots.partial[in.label.ID] = append(to.snapshots.partial[in.label.ID][:out.offset], chunk...)
@@ -237,7 +240,9 @@ func (w *world) receiveSnapshot(n *node, a *engine.ReceiveSnapshot) {
 		w.failf("snapshots", "%v is to receive two snapshots at once", n.id)
 		return
 	}
-	if s.fullUntil > w.now {
+	s.asked++
+	c := stream(w.options.Seed, ofChunks, uint64(n.id), uint64(n.life), s.asked)
+	if c.happens(w.weather.noRoom) {
 		w.counters.Faults[NoRoom]++
 		s.incoming = nil
 		id := a.Transfer

@@ -28,7 +28,8 @@ type Weather struct {
 	drift                           bool
 	hintEntries, trailing, pinned   int
 	snapshotBytes, chunkBytes       int
-	chunkLoss                       float64
+	chunkLoss, chunkDamage          float64 // of a chunk of a snapshot
+	broken, noRoom                  float64 // of a chunk: the transfer ends; of a transfer: there is no room
 	interruptedRecovery             float64 // crashes while a node starts
 	gap                             engine.Duration
 	weights                         [injectionKinds]float64
@@ -64,7 +65,7 @@ func fairWeather() Weather {
 		latency: 500 * microsecond, jitter: 4 * millisecond,
 		drop: 0.01, duplicate: 0.01, delay: 0.003, jumbled: 0.02, lateTick: 0.05,
 		diskLatency: 2 * millisecond, applyLatency: millisecond, groupCommit: 1 << 20,
-		pinned: 1 << 20, chunkLoss: 0.05, interruptedRecovery: 0.05,
+		pinned: 1 << 20, chunkLoss: 0.05, chunkDamage: 0.01, broken: 0.02, noRoom: 0.05, interruptedRecovery: 0.05,
 		gap: tick, weights: defaultWeights,
 	}
 }
@@ -78,7 +79,10 @@ func (w *Weather) swarm(c *chance) {
 			w.weights[kind] *= 0.3 + 1.5*c.float()
 		}
 	}
-	for _, p := range []*float64{&w.drop, &w.duplicate, &w.delay, &w.jumbled, &w.lateTick, &w.chunkLoss, &w.interruptedRecovery} {
+	for _, p := range []*float64{
+		&w.drop, &w.duplicate, &w.delay, &w.jumbled, &w.lateTick, &w.interruptedRecovery,
+		&w.chunkLoss, &w.chunkDamage, &w.broken, &w.noRoom,
+	} {
 		*p = min(0.3, *p*swarmed(c))
 	}
 	w.jitter = c.between(0, 30*millisecond)
