@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/yggr-go/yggr/engine"
 )
 
@@ -11,7 +13,7 @@ func (w *world) awaitInjection() {
 		if w.over {
 			return
 		}
-		if !w.options.Without[i.Number] {
+		if only := w.options.Only; only == nil || slices.Contains(only, i.Number) {
 			w.injected = append(w.injected, i)
 			w.inject(i)
 		}

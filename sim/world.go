@@ -13,8 +13,8 @@ type Options struct {
 	Seed  uint64
 	Nodes int // founders; zero: the seed decides, one to seven
 	Steps int // events given to engines, before the end in which everything has to work
-	// Without names injections, by number, that do not happen.
-	Without map[int]bool
+	// Only names the injections that happen, by number; nil: all of the schedule.
+	Only []int
 	// Calm turns off what the weather does to single messages, disks and clocks.
 	Calm bool
 	// Tell hears what happens, in words; nil: nothing is put into words, which is much faster.
@@ -43,7 +43,7 @@ func Run(options Options) (result Result) {
 	return w.result()
 }
 
-// World is one run: nodes, their disks and machines, the network between them, and clients.
+// world is one run: nodes, their disks and machines, the network between them, and clients.
 //
 // Invariant: engines are given events by step alone, and step by the queue alone.
 type world struct {

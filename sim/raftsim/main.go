@@ -24,6 +24,8 @@ type arguments struct {
 	nodes     int
 	steps     int
 	trace     bool
+	only      numberList
+	calm      bool
 	processes int
 }
 
@@ -33,6 +35,8 @@ func parse() (a arguments) {
 	flag.IntVar(&a.nodes, "nodes", 0, "how many founders; 0: each seed decides, one to seven")
 	flag.IntVar(&a.steps, "steps", 2000, "how many events are given to engines before everything has to work")
 	flag.BoolVar(&a.trace, "trace", false, "tell everything that happens, in words")
+	flag.Var(&a.only, "only", "the injections of the schedule that happen, such as 3,17 or none; all by default")
+	flag.BoolVar(&a.calm, "calm", false, "nothing happens to single messages, disks and clocks by chance")
 	flag.IntVar(&a.processes, "p", runtime.NumCPU(), "how many seeds to run at a time")
 	flag.Parse()
 	return a
@@ -52,7 +56,7 @@ func main() {
 }
 
 func (a arguments) options(seed uint64) sim.Options {
-	return sim.Options{Seed: seed, Nodes: a.nodes, Steps: a.steps}
+	return sim.Options{Seed: seed, Nodes: a.nodes, Steps: a.steps, Only: a.only, Calm: a.calm}
 }
 
 // one runs one seed and reports whether it failed.

@@ -75,8 +75,3 @@ func conclude(a arguments, t *total, stdout io.Writer) bool {
 	explain(stdout, options, sim.Run(options))
 	return true
 }
-
-// explain prints what is needed to understand a failure.
-func explain(w io.Writer, options sim.Options, result sim.Result) {
-	fmt.Fprintf(w, "seed %d: %v\n", options.Seed, result.Err)
-}
