@@ -147,10 +147,10 @@ func (c *Counters) changed(target *node) {
 }
 
 // cut takes note of a crash in the middle of a write.
-func (c *Counters) cut(odds float64, operations int) {
+func (c *Counters) cut(cut *cut) {
 	switch {
-	case operations < 2 || odds < 0 || odds == 1:
-	case odds == 0:
+	case !cut.dirty || cut.odds < 0 || cut.odds == 1:
+	case cut.odds == 0:
 		c.Faults[LostFlush]++
 	default:
 		c.Faults[PartialFlush]++

@@ -3,28 +3,39 @@ package sim
 import (
 	"errors"
 
+	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
 )
 
-// crash ends a process, by a power loss or alone. If the disk is writing, it comes in the middle of that, at one of the
-// operations that the log makes of the file system.
-func (w *world) crash(n *node, kill bool, c *chance) {
-	operations := 2 // the write is made, and not synced
-	if c.happens(0.4) {
-		operations = 1 + c.intN(16)
+// crash ends a process, by a power loss or alone, and lets it come back in a while. If the disk is writing, it comes in the
+// middle of that, at one of the operations that the log makes of the file system. If it is idle, that is now, or in the
+// middle of what it writes next.
+func (w *world) crash(n *node, kill bool, away engine.Duration, c *chance) {
+	operations := 1 + c.intN(3) // the second is mostly the sync of the write
+	if c.happens(0.5) {
+		operations = 1 + c.intN(16) // of a change of segments
 	}
 	n.cut.arm(operations, c)
+	n.cut.away = away
 	if kill {
 		n.cut.odds = -1
 	}
-	if n.disk.busy {
+	switch {
+	case n.disk.busy:
 		_, _ = w.write(n, n.disk.queue[:n.disk.taken]) // nobody hears what becomes of it
+	case c.happens(0.5):
+		return
 	}
-	if n.cut.done() {
-		w.counters.cut(n.cut.odds, operations)
-	} else {
+	if !n.cut.done() {
 		n.cut.copy = n.cut.crash()
 	}
+	w.fallDown(n)
+}
+
+// fallDown ends the process of a node whose disk was cut.
+func (w *world) fallDown(n *node) {
+	kill, away, c := n.cut.odds < 0, n.cut.away, n.cut.chance
+	w.counters.cut(&n.cut)
 	n.files = n.cut.disarm()
 	w.tell("%v loses its process (killed: %t)", n.id, kill)
 	if !kill {
@@ -34,6 +45,7 @@ func (w *world) crash(n *node, kill bool, c *chance) {
 	if !kill {
 		w.reboot(n)
 	}
+	w.comeBack(n, away)
 }
 
 var errSync = errors.New("the device said no")

@@ -82,6 +82,10 @@ func (w *world) finishWrite(n *node) {
 		return
 	}
 	seq, err := w.write(n, d.queue[:d.taken])
+	if n.cut.done() {
+		w.fallDown(n)
+		return
+	}
 	if err != nil {
 		w.diskFailed(n, err)
 		return
@@ -148,7 +152,10 @@ func (w *world) proveLog(n *node) {
 	}
 	if n.written {
 		n.written = false
-		if err := n.storage.Write(&persistence.Batch{}); err != nil {
+		err := n.storage.Write(&persistence.Batch{})
+		if n.cut.done() {
+			w.fallDown(n)
+		} else if err != nil {
 			w.diskFailed(n, err)
 		}
 	}
@@ -158,14 +165,16 @@ func (w *world) proveLog(n *node) {
 type cut struct {
 	left   int // operations before it; zero: none is to come
 	chance *chance
-	odds   float64 // of each unsynced sector to survive; negative: the process is killed and nothing is lost
+	odds   float64         // of each unsynced sector to survive; negative: the process is killed and nothing is lost
+	dirty  bool            // something was written or renamed since the last sync
+	away   engine.Duration // until the node comes back
 	files  *persistence.MemFS
 	copy   *persistence.MemFS
 }
 
 // arm lets the crash come at one of the next operations.
 func (c *cut) arm(operations int, chance *chance) {
-	c.left, c.chance, c.copy = operations, chance, nil
+	c.left, c.chance, c.copy, c.dirty = operations, chance, nil, false
 	c.odds = []float64{0, 1, 0.5, chance.float()}[chance.intN(4)]
 }
 
@@ -179,12 +188,20 @@ func (c *cut) disarm() *persistence.MemFS {
 }
 
 // operation is called before each operation of the file system.
-func (c *cut) operation(persistence.Op, string) {
+func (c *cut) operation(op persistence.Op, _ string) {
 	if c.left == 0 {
 		return
 	}
 	if c.left--; c.left == 0 {
 		c.copy = c.crash()
+		return
+	}
+	switch op {
+	case persistence.OpWrite, persistence.OpCreate, persistence.OpRename, persistence.OpRemove:
+		c.dirty = true
+	case persistence.OpSync, persistence.OpSyncDir:
+		c.dirty = false
+	default:
 	}
 }
 

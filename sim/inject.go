@@ -67,12 +67,10 @@ func (w *world) injectAt(n *node, kind injection, c *chance) {
 	switch kind {
 	case injectPowerLoss:
 		w.counters.Faults[PowerLoss]++
-		w.crash(n, false, c)
-		w.comeBack(n, c.between(tick/2, 40*tick))
+		w.crash(n, false, c.between(tick/2, 40*tick), c)
 	case injectKill:
 		w.counters.Faults[Killed]++
-		w.crash(n, true, c)
-		w.comeBack(n, c.between(tick/2, 20*tick))
+		w.crash(n, true, c.between(tick/2, 20*tick), c)
 	case injectFailedSync:
 		w.failSync(n)
 	case injectStall:

@@ -145,7 +145,7 @@ func (w *world) start(n *node) {
 		w.comeBack(n, tick)
 		return
 	}
-	n.cut.disarm()
+	n.cut.disarm() // it would have come later
 	if err != nil {
 		w.failf("recovery", "%v does not start: %v", n.id, err)
 		return
@@ -219,6 +219,7 @@ func (w *world) endLife(n *node) {
 	w.countSegments(n)
 	n.life++
 	n.engine, n.storage, n.pausedUntil = nil, nil, 0
+	n.cut.disarm()
 	n.disk.queue, n.disk.busy, n.disk.taken = nil, false, 0
 	n.snapshots.forget()
 	w.client.lifeEnded(n)

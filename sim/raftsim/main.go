@@ -26,6 +26,7 @@ type arguments struct {
 	trace     bool
 	only      numberList
 	calm      bool
+	first     bool
 	processes int
 }
 
@@ -37,6 +38,7 @@ func parse() (a arguments) {
 	flag.BoolVar(&a.trace, "trace", false, "tell everything that happens, in words")
 	flag.Var(&a.only, "only", "the injections of the schedule that happen, such as 3,17 or none; all by default")
 	flag.BoolVar(&a.calm, "calm", false, "nothing happens to single messages, disks and clocks by chance")
+	flag.BoolVar(&a.first, "first", false, "end a sweep at the lowest seed that fails, and tell only which that is and why")
 	flag.IntVar(&a.processes, "p", runtime.NumCPU(), "how many seeds to run at a time")
 	flag.Parse()
 	return a

@@ -18,6 +18,11 @@ type failure struct {
 	err  error
 }
 
+func (f failure) tell(w io.Writer) {
+	line, _, _ := strings.Cut(f.err.Error(), "\n")
+	fmt.Fprintf(w, "seed %d: %s\n", f.seed, line)
+}
+
 // total is what came of a sweep.
 type total struct {
 	mu       sync.Mutex
@@ -46,7 +51,7 @@ func sweep(a arguments, stdout, stderr io.Writer) bool {
 	var running sync.WaitGroup
 	for range a.processes {
 		running.Go(func() {
-			for i := next.Add(1) - 1; i < uint64(a.seeds); i = next.Add(1) - 1 {
+			for i := next.Add(1) - 1; i < uint64(a.seeds) && !(a.first && t.hasFailed()); i = next.Add(1) - 1 {
 				result := sim.Run(a.options(a.seed + i))
 				t.add(a.seed+i, &result)
 			}
@@ -57,7 +62,18 @@ func sweep(a arguments, stdout, stderr io.Writer) bool {
 	return conclude(a, &t, stdout)
 }
 
+func (t *total) hasFailed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.failed) > 0
+}
+
 func conclude(a arguments, t *total, stdout io.Writer) bool {
+	slices.SortFunc(t.failed, func(x, y failure) int { return cmp.Compare(x.seed, y.seed) })
+	if a.first && len(t.failed) > 0 {
+		t.failed[0].tell(stdout)
+		return true
+	}
 	fmt.Fprint(stdout, t.counters.String())
 	fmt.Fprintf(stdout, "%d seeds from %d on: %d steps, hash %016x\n", a.seeds, a.seed, t.steps, t.hash)
 	fmt.Fprintf(stdout, "%.1f %% of them committed commands through a membership change, an installed snapshot and a change of leader\n",
@@ -65,11 +81,9 @@ func conclude(a arguments, t *total, stdout io.Writer) bool {
 	if len(t.failed) == 0 {
 		return false
 	}
-	slices.SortFunc(t.failed, func(x, y failure) int { return cmp.Compare(x.seed, y.seed) })
 	fmt.Fprintf(stdout, "%d seeds failed\n", len(t.failed))
 	for _, f := range t.failed[:min(len(t.failed), 20)] {
-		line, _, _ := strings.Cut(f.err.Error(), "\n")
-		fmt.Fprintf(stdout, "seed %d: %s\n", f.seed, line)
+		f.tell(stdout)
 	}
 	options := a.options(t.failed[0].seed)
 	explain(stdout, options, sim.Run(options))
