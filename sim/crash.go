@@ -37,6 +37,9 @@ func (w *world) fallDown(n *node) {
 	kill, away, c := n.cut.odds < 0, n.cut.away, n.cut.chance
 	w.counters.cut(&n.cut)
 	n.files = n.cut.disarm()
+	if !kill && w.options.lyingDisk {
+		n.files = n.opening
+	}
 	w.tell("%v loses its process (killed: %t)", n.id, kill)
 	if !kill {
 		n.snapshots.lose(c)

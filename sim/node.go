@@ -22,6 +22,7 @@ type node struct {
 	clock       clock
 
 	files   *persistence.MemFS
+	opening *persistence.MemFS   // as it was when the node started; see Options.lyingDisk
 	cut     cut                  // where a crash comes in the middle of something
 	faulty  *persistence.FaultFS // in front of files, of this life
 	storage persistence.Storage
@@ -149,6 +150,9 @@ func (w *world) start(n *node) {
 	if err != nil {
 		w.failf("recovery", "%v does not start: %v", n.id, err)
 		return
+	}
+	if w.options.lyingDisk {
+		n.opening = n.files.Kill()
 	}
 	n.storage, n.pinned = storage, storage.Identity().Cluster.Pinned()
 	n.incarnation = storage.Identity().Incarnation

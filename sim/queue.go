@@ -28,11 +28,6 @@ type eventQueue struct {
 func (q *eventQueue) put(e event) {
 	q.puts++
 	e.order = q.puts
-	q.putBack(e)
-}
-
-// putBack puts an event in once more, in its old place among those of the same time.
-func (q *eventQueue) putBack(e event) {
 	q.events = append(q.events, e)
 	for i := len(q.events) - 1; i > 0; {
 		parent := (i - 1) / 2

@@ -100,8 +100,7 @@ func (r *Result) numbers() []int {
 
 // reason is what two failures have in common that are the same one: the property that does not hold, or the first line.
 func reason(err error) string {
-	var violation *check.Violation
-	if errors.As(err, &violation) {
+	if violation, ok := errors.AsType[*check.Violation](err); ok {
 		return violation.Property
 	}
 	line, _, _ := strings.Cut(err.Error(), "\n")

@@ -51,7 +51,7 @@ func sweep(a arguments, stdout, stderr io.Writer) bool {
 	var running sync.WaitGroup
 	for range a.processes {
 		running.Go(func() {
-			for i := next.Add(1) - 1; i < uint64(a.seeds) && !(a.first && t.hasFailed()); i = next.Add(1) - 1 {
+			for i := next.Add(1) - 1; i < uint64(a.seeds) && (!a.first || !t.hasFailed()); i = next.Add(1) - 1 {
 				result := sim.Run(a.options(a.seed + i))
 				t.add(a.seed+i, &result)
 			}
