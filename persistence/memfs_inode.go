@@ -7,19 +7,23 @@ type memInode struct {
 	content memContent // as processes see it
 	durable memContent // as of the last sync
 	writes  []memWrite // since then
+
+	sharedWrites bool   // a copy has them too
+	buffer       []byte // of an earlier write, to be used again
 }
 
 // memWrite is one write to a file since its last sync.
 type memWrite struct {
 	offset int64
-	data   []byte // never changed
+	data   []byte // not changed while the write is remembered
 }
 
 func (n *memInode) write(p []byte, offset int64) {
 	if len(p) == 0 {
 		return
 	}
-	w := memWrite{offset: offset, data: slices.Clone(p)}
+	w := memWrite{offset: offset, data: append(n.buffer[:0], p...)}
+	n.buffer = nil
 	n.content.write(w)
 	n.writes = append(n.writes, w)
 }
@@ -28,12 +32,19 @@ func (n *memInode) sync() {
 	for _, w := range n.writes {
 		n.durable.write(w)
 	}
-	n.writes = nil
+	if n.sharedWrites || len(n.writes) == 0 {
+		n.writes, n.sharedWrites = nil, false
+		return
+	}
+	n.buffer = n.writes[0].data
+	clear(n.writes)
+	n.writes = n.writes[:0]
 }
 
 // share returns a copy. From now on neither side changes what both can see.
 func (n *memInode) share() *memInode {
-	return &memInode{content: n.content.share(), durable: n.durable.share(), writes: slices.Clone(n.writes)}
+	n.sharedWrites = true
+	return &memInode{content: n.content.share(), durable: n.durable.share(), writes: slices.Clone(n.writes), sharedWrites: true}
 }
 
 // memPageSize is the size of what copies of a file share until one of them changes it, in bytes.
