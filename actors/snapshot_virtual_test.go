@@ -385,3 +385,27 @@ func TestCrashesAmongSnapshots(t *testing.T) {
 		}
 	}
 }
+
+// A disk that is nearly full is relieved by a snapshot: it replaces the log, whose segments are used again.
+func TestSnapshotMakesRoom(t *testing.T) {
+	disk := persistence.NewMemFS()
+	disk.SetCapacity(6 << 20)
+	v, _ := newSaving(t, testkit.Options{Nodes: 1, Configure: func(cfg *actors.Config) {
+		cfg.Storage = persistence.NewDir(disk, "small", persistence.Options{SegmentSize: 64 << 10, ReserveBytes: 2 << 20})
+		cfg.SnapshotHintEntries, cfg.SnapshotHintBytes, cfg.TrailingLogEntries = 0, 0, 10
+	}})
+	v.AwaitLeader()
+	refused := 0
+	for v.Metrics(1).Snapshots.Taken < 3 {
+		require.Less(t, len(v.results), 10_000)
+		r := v.propose(1)
+		v.Await("an answer", r.Done)
+		if err := r.Err(); err != nil {
+			require.ErrorIs(t, err, actors.ErrDiskNearlyFull)
+			refused++
+			v.Loop.Advance(200 * time.Millisecond)
+		}
+	}
+	require.Positive(t, refused)
+	require.Greater(t, v.requireHonest(), 1000)
+}
