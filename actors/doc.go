@@ -17,7 +17,7 @@
 //	├── ticker               wall time → ticks, the only one that knows the clock; at most one tick is queued
 //	├── persistence          owns the log and hard state; one write and one sync for everything queued
 //	├── apply                owns the state machine; applies in log order and answers the callers
-//	├── snapshot             will build, send and receive snapshots, off every hot path
+//	├── snapshot             writes snapshots and keeps their files, off every hot path
 //	└── transport            owns the transport's life and its routes
 //
 // The driver receives, asks the engine and does what it says; everything clever is on the engine's side. What

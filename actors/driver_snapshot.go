@@ -46,6 +46,9 @@ type triggerRequest interface {
 // they had no time to free are freed, at the first ticks.
 func (d *driver) keepSnapshots(kept keptSnapshots) {
 	d.snapshots.store, d.snapshots.partial, d.toFree = kept.store, kept.partial, 2
+	if kept.store == nil {
+		d.core.log.Info("the storage keeps no snapshots; the log is never cut")
+	}
 }
 
 // triggerSnapshot begins a snapshot on behalf of a caller.
@@ -187,6 +190,7 @@ func (d *driver) endSnapshotWith(err error) {
 func (d *driver) forgetSnapshot() []triggerRequest {
 	s := &d.snapshots
 	asked := s.asked
+	s.swept = nil // a file may be left over
 	s.building, s.change, s.built, s.asked = 0, 0, snapshotBuilt{}, nil
 	return asked
 }
