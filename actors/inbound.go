@@ -61,6 +61,12 @@ func (in *inbound) Deliver(from engine.Peer, message engine.Message, size int) {
 	in.root.Send(in.driver, &peerMessage{epoch: in.epoch, from: from, message: message, size: size, quota: q})
 }
 
+// DeliverChunk implements remote.Handler.
+func (*inbound) DeliverChunk(_ engine.Peer, chunk *remote.Chunk) { chunk.Release() }
+
+// DeliverChunkAck implements remote.Handler.
+func (*inbound) DeliverChunkAck(engine.Peer, remote.ChunkAck) {}
+
 // quota returns the peer's. Those of peers of which nothing waits are forgotten when there are many: ids cost
 // nothing to make up.
 func (in *inbound) quota(id engine.NodeID) *quota {
