@@ -20,7 +20,10 @@ type Disk struct {
 	dead      error // why nothing is written any more
 }
 
-var _ Storage = (*Disk)(nil)
+var (
+	_ Storage        = (*Disk)(nil)
+	_ SnapshotKeeper = (*Disk)(nil)
+)
 
 func newDisk(d *Dir, id Identity) *Disk {
 	disk := &Disk{dir: d.dir, identity: id, recovered: map[Group]Recovered{}}
@@ -239,6 +242,13 @@ func (d *Disk) fail(err error) error {
 		d.dead = d.dir.poison(err)
 	}
 	return d.dead
+}
+
+// Snapshots implements [SnapshotKeeper]: a directory within that of the log. What the log needs for its next segment is
+// kept free of snapshots.
+func (d *Disk) Snapshots() (*Snapshots, error) {
+	keepFree := min(d.log.options.segmentSize(), d.log.options.reserve())
+	return OpenSnapshots(d.dir.fsys, d.dir.join(snapshotsName), keepFree)
 }
 
 // Metrics implements [Storage].

@@ -2,7 +2,7 @@
 // crash. Nothing that was acknowledged is lost or silently changed; what cannot be told apart from a loss is refused.
 //
 // It is not a database: it holds what a restart needs, is written from front to back by one goroutine, and is read
-// once, when it is opened. Snapshots live beside it.
+// once, when it is opened. Snapshots live beside it, one file each: [Snapshots].
 //
 //	place := persistence.NewDir(persistence.OS(), "/var/lib/kv/n1", persistence.Options{})
 //	storage, err := place.Open(want)            // or place.Create(identity, state, first)
@@ -51,6 +51,18 @@
 //
 // A log that runs out of room says so while it still has some ([Storage.NearlyFull], [Options].ReserveBytes): room is
 // what the file system has left and what segments and spares hold in advance. A batch that finds none ends the storage.
+//
+// # Snapshots
+//
+// A snapshot is a file with a label, a body in blocks that each have a checksum, and a digest of everything at its end
+// (drawn in snapshot_format.go). It is written under another name, synced, renamed, and the directory synced, before
+// anybody hears of it. So a file with the name of a snapshot is whole unless the disk damaged it, and damage is found
+// before a byte of it is handed out. Which snapshot counts is said by a switch in the log and by nothing else; files that
+// no switch names are swept. What fails while a snapshot is written ends that attempt and nothing more: it is no failure
+// of the log, and what the log needs for its next segment is left free.
+//
+// What was received of a snapshot in part stays under a name of its own. An attempt to resume keeps of it what proves to
+// be whole, block by block, and writes that again, since it may be in memory only.
 //
 // # What is assumed of disk and file system
 //

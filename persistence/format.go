@@ -43,9 +43,11 @@ const (
 )
 
 // stamp completes a sector whose fields are written.
-func stamp(sector []byte, magic string) {
+func stamp(sector []byte, magic string) { stampAs(sector, magic, formatVersion) }
+
+func stampAs(sector []byte, magic string, version uint32) {
 	copy(sector, magic)
-	binary.LittleEndian.PutUint32(sector[stampVersion:], formatVersion)
+	binary.LittleEndian.PutUint32(sector[stampVersion:], version)
 	binary.LittleEndian.PutUint32(sector[stampChecksum:], stampSum(sector))
 }
 
@@ -58,6 +60,10 @@ func stampSum(sector []byte) uint32 {
 // checkStamp tells an intact sector of a readable version from a damaged one ([ErrCorrupt]) and from an intact
 // one of a newer version ([ErrNewerFormat]). A version is believed only if the checksum holds.
 func checkStamp(sector []byte, magic string) error {
+	return checkStampUpTo(sector, magic, formatVersion)
+}
+
+func checkStampUpTo(sector []byte, magic string, newest uint32) error {
 	if len(sector) < sectorSize {
 		return fmt.Errorf("%w: %d bytes, shorter than its header", ErrCorrupt, len(sector))
 	}
@@ -67,8 +73,8 @@ func checkStamp(sector []byte, magic string) error {
 	if binary.LittleEndian.Uint32(sector[stampChecksum:]) != stampSum(sector) {
 		return fmt.Errorf("%w: header checksum does not match", ErrCorrupt)
 	}
-	if v := binary.LittleEndian.Uint32(sector[stampVersion:]); v == 0 || v > formatVersion {
-		return fmt.Errorf("%w: version %d, this build reads up to %d", ErrNewerFormat, v, formatVersion)
+	if v := binary.LittleEndian.Uint32(sector[stampVersion:]); v == 0 || v > newest {
+		return fmt.Errorf("%w: version %d, this build reads up to %d", ErrNewerFormat, v, newest)
 	}
 	return nil
 }

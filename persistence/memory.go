@@ -16,12 +16,13 @@ type Memory struct {
 	open     bool
 	identity *Identity // nil before Create
 	groups   map[Group]*groupLog
+	files    *MemFS // snapshots
 }
 
 var _ Opener = (*Memory)(nil)
 
 // NewMemory returns an empty place.
-func NewMemory() *Memory { return &Memory{groups: map[Group]*groupLog{}} }
+func NewMemory() *Memory { return &Memory{groups: map[Group]*groupLog{}, files: NewMemFS()} }
 
 // String names the place.
 func (m *Memory) String() string { return "memory" }
@@ -159,6 +160,11 @@ func (s *memoryStorage) Write(batch *Batch) error {
 	s.count.batch(batch.Len())
 	s.count.synced(batch.payloadSize())
 	return nil
+}
+
+// Snapshots implements [SnapshotKeeper].
+func (s *memoryStorage) Snapshots() (*Snapshots, error) {
+	return OpenSnapshots(s.memory.files, snapshotsName, 0)
 }
 
 func (s *memoryStorage) Metrics() Metrics { return s.count.metrics() }

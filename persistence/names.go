@@ -16,12 +16,14 @@ import (
 //	spare.tmp                     the next segment, being filled with zeros
 //	spare-0000000000000001.tmp    a segment that was freed, to be used again; until then its content stays
 //	segment-0000000000000001.log  a segment; the number is a hint, the header decides
+//	snapshots                     a directory: see snapshot_store.go
 const (
 	lockName        = "lock"
 	identityName    = "identity"
 	identityTmpName = "identity.tmp"
 	foundingName    = "founding.tmp"
 	spareName       = "spare.tmp"
+	snapshotsName   = "snapshots"
 
 	segmentPrefix = "segment-"
 	segmentSuffix = ".log"
