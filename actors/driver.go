@@ -57,6 +57,8 @@ type driver struct {
 	inquiries    []inquiry         // that the engine has not answered, oldest first
 	spareTickets []ticket
 	admin        administration
+	snapshots    struct{ store *persistence.Snapshots }
+	transfers    transfers
 	view         view
 	shutdown     shutdown
 	events       events
@@ -126,6 +128,8 @@ func (d *driver) handle(ctx actor.Context, message driverMessage) {
 		d.storageOpened(ctx, message)
 	case *transportOpened:
 		d.transportOpened(ctx, message)
+	case *snapshotSent, *snapshotExpected, *snapshotReceived:
+		d.transferFact(ctx, message)
 	case *persistenceFailed:
 		d.childFailed(ctx, message.epoch, persistenceName, message.err)
 	case *applyFailed:
@@ -151,6 +155,7 @@ func (d *driver) tick(ctx actor.Context, message *ticked) {
 	}
 	d.watchRoom()
 	d.seal(ctx)
+	d.tickTransfers(ctx)
 	d.reviveTransport(ctx)
 	d.shutdownProgress(ctx)
 }

@@ -1,18 +1,12 @@
 package actors
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/yggr-go/yggr/engine"
 )
-
-// errNoSnapshots is what this node answers to whoever sends or offers it a snapshot: it takes none, so that no leader of
-// nodes like it drops log that a follower could need, and it refuses what a node that does offers. The engine waits for
-// an election timeout before it tries again.
-var errNoSnapshots = errors.New("actors: this node does not handle snapshots")
 
 // perform does what the engine says, in its order. What must be durable, and the messages that wait for it, go
 // to the persistence actor as one order a step.
@@ -56,10 +50,12 @@ func (d *driver) perform(ctx actor.Context, actions []engine.Action) {
 			d.fail(ctx, "engine", fmt.Errorf("%w: the engine asks for %T", errNoSnapshots, action))
 			return
 		case *engine.SendSnapshot:
-			d.next = append(d.next, &engine.SnapshotSendResult{Now: d.core.clock.Now(), Transfer: action.Transfer, Err: errNoSnapshots})
+			d.sendSnapshot(ctx, action)
 		case *engine.ReceiveSnapshot:
-			d.next = append(d.next, &engine.SnapshotReceived{Now: d.core.clock.Now(), Transfer: action.Transfer, Err: errNoSnapshots})
-		case *engine.SnapshotHint, *engine.DiscardSnapshot, *engine.AbortSnapshot:
+			d.receiveSnapshot(ctx, action)
+		case *engine.AbortSnapshot:
+			d.abortTransfer(ctx, action.Transfer)
+		case *engine.SnapshotHint, *engine.DiscardSnapshot:
 			// There is nothing to take, to remove or to stop.
 		}
 	}

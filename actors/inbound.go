@@ -25,6 +25,7 @@ type inbound struct {
 	driver *actor.PID
 
 	crowded *atomic.Uint64 // counts what is dropped
+	life    *life          // for the way to the transfer actor; nil: chunks are dropped
 
 	mu     sync.Mutex
 	quotas map[engine.NodeID]*quota
@@ -60,12 +61,6 @@ func (in *inbound) Deliver(from engine.Peer, message engine.Message, size int) {
 	}
 	in.root.Send(in.driver, &peerMessage{epoch: in.epoch, from: from, message: message, size: size, quota: q})
 }
-
-// DeliverChunk implements remote.Handler.
-func (*inbound) DeliverChunk(_ engine.Peer, chunk *remote.Chunk) { chunk.Release() }
-
-// DeliverChunkAck implements remote.Handler.
-func (*inbound) DeliverChunkAck(engine.Peer, remote.ChunkAck) {}
 
 // quota returns the peer's. Those of peers of which nothing waits are forgotten when there are many: ids cost
 // nothing to make up.

@@ -107,6 +107,7 @@ func (d *driver) serve(ctx actor.Context) {
 		return &applyActor{core: d.core, life: d.life, mailbox: box}
 	})
 	d.startSnapshot(ctx)
+	d.startTransfers(ctx)
 	d.startTicker(ctx)
 	d.phase = serving
 	d.core.panicked = nil
@@ -171,6 +172,8 @@ func (d *driver) childTerminated(ctx actor.Context, who *actor.PID) {
 		d.startTicker(ctx)
 	case who.Equal(d.snapshot):
 		d.startSnapshot(ctx)
+	case who.Equal(d.transfers.pid):
+		d.transfersFailed(ctx)
 	case who.Equal(d.transporter):
 		d.transporter = nil
 		if d.shutdown.stage == shutdownTransport {
