@@ -16,6 +16,7 @@ type applyActor struct {
 	life    *life
 	mailbox *mailbox
 	machine machine
+	stream  stream
 	failed  bool
 
 	// waiters handed over and not answered, in log order. The first may be partly applied: a batch whose entries
@@ -29,7 +30,7 @@ type applyActor struct {
 func (a *applyActor) Receive(ctx actor.Context) {
 	switch message := ctx.Message().(type) {
 	case *actor.Started:
-		a.machine = a.core.app.newMachine()
+		a.renew()
 	case applyMessage:
 		a.handle(ctx, message)
 	case *actor.Stopping, *actor.Restarting:
@@ -45,6 +46,10 @@ func (a *applyActor) handle(ctx actor.Context, message applyMessage) {
 		a.serve(message)
 	case *leadershipLost:
 		a.abandonUnhanded(message.handed)
+	case *captureSnapshot:
+		a.capture(ctx, message)
+	case *restoreSnapshot:
+		a.restore(ctx, message)
 	case *drainApply:
 		ctx.Send(ctx.Parent(), &applyDrained{epoch: a.life.epoch})
 	}
@@ -57,13 +62,17 @@ func (a *applyActor) apply(ctx actor.Context, order *applyOrder) {
 	}
 	for i := range order.entries {
 		if err := a.applyEntry(&order.entries[i]); err != nil {
-			a.failed = true
-			ctx.Send(ctx.Parent(), &applyFailed{epoch: a.life.epoch, err: err})
+			a.fail(ctx, err)
 			return
 		}
 	}
 	last := order.entries[len(order.entries)-1].Index
 	ctx.Send(ctx.Parent(), &applied{epoch: a.life.epoch, index: last})
+}
+
+func (a *applyActor) fail(ctx actor.Context, err error) {
+	a.failed = true
+	ctx.Send(ctx.Parent(), &applyFailed{epoch: a.life.epoch, err: err})
 }
 
 // serve runs reads: everything that they have to see was ordered before them.
@@ -83,6 +92,7 @@ func (a *applyActor) take(order *applyOrder) {
 
 func (a *applyActor) applyEntry(e *engine.Entry) error {
 	w := a.waiterFor(e)
+	a.stream.position = e.Position()
 	if e.Kind != engine.EntryCommand {
 		return a.passOver(e, w)
 	}
@@ -97,12 +107,16 @@ func (a *applyActor) applyEntry(e *engine.Entry) error {
 
 // passOver takes an entry that the machine does not see. Who waits for a configuration gets its receipt.
 func (a *applyActor) passOver(e *engine.Entry, w *waiter) error {
-	if w == nil || e.Kind != engine.EntryConfiguration {
+	if e.Kind != engine.EntryConfiguration {
 		return nil
 	}
 	c, err := engine.DecodeConfiguration(e.Data)
 	if err != nil {
 		return err
+	}
+	a.stream.membership, a.stream.configurationIndex = c.Membership, e.Index
+	if w == nil {
+		return nil
 	}
 	w.reply.put(w.use, 0, Receipt{Position: e.Position(), Membership: c.Membership})
 	a.pop().answer(nil)
@@ -151,6 +165,8 @@ func (a *applyActor) abandon() {
 		switch order := message.(type) {
 		case *applyOrder:
 			a.take(order)
+		case *restoreSnapshot:
+			a.waiters = append(a.waiters, order.waiters...)
 		case *readOrder:
 			a.stranded = append(a.stranded, order)
 		}

@@ -90,17 +90,22 @@ func (p *persistenceActor) open(how start) *storageOpened {
 	}
 	p.core.created.Store(true)
 	p.storage = storage
-	return &storageOpened{
+	opened := &storageOpened{
 		epoch: p.life.epoch, identity: storage.Identity(), recovered: storage.Recovered(group), gauges: storage,
 	}
+	opened.snapshots, opened.err = snapshotsOf(storage, opened.recovered.Snapshot)
+	return opened
 }
 
 // collect adds an order to the batch that write will make durable.
 func (p *persistenceActor) collect(order *persistOrder) {
 	for _, r := range order.records {
-		if len(r.entries) > 0 {
+		switch {
+		case r.change != nil:
+			p.batch.SetSnapshot(group, *r.change)
+		case len(r.entries) > 0:
 			p.batch.Append(group, r.entries)
-		} else {
+		default:
 			p.batch.SetHardState(group, r.state)
 		}
 		for i := range r.entries {

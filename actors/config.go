@@ -53,13 +53,16 @@ type Config struct {
 	MaxInflightAppends int // 64 messages with entries on their way to one follower
 	MaxInflightBytes   int // 16 MiB of entries on their way to one follower
 
-	// When snapshots are asked for, what stays of the log behind one, and how they travel. Nodes take no snapshots yet:
-	// these are checked, and have no effect so far.
+	// When a snapshot is taken: at the first of these that is reached, and again when as much has come on top, in case it
+	// could not be. The log is in memory as well as on disk, so they bound both. A machine that is no
+	// statemachine.Snapshotter takes none, and its log grows for ever.
 	SnapshotHintEntries int // 65,536 entries applied since the last snapshot; 0: not by entries
 	SnapshotHintBytes   int // 64 MiB of log above the last snapshot; 0: not by bytes
 	MaxLogEntries       int // 0: off; entries above the last snapshot, applied or not
-	TrailingLogEntries  int // 10,240 entries that stay below a snapshot, for followers slightly behind
-	SnapshotChunkBytes  int // 64 KiB in one message of a transfer; at most 12 MiB
+	// TrailingLogEntries stay below a snapshot, up to 64 MiB of them, so that a follower slightly behind needs no snapshot:
+	// 10,240.
+	TrailingLogEntries int
+	SnapshotChunkBytes int // 64 KiB in one message of a transfer; at most 12 MiB
 
 	ShutdownTimeout time.Duration // 5 s: how long Shutdown waits for accepted commands, and a leader for its successor
 

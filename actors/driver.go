@@ -46,6 +46,8 @@ type driver struct {
 	written bool          // something was ordered since the log was last sealed
 	full    bool          // the storage said at the last tick that it is nearly full
 	idle    bool          // nothing was ordered since the last tick
+	toFree  int           // empty batches that may free something
+	freed   uint64        // segments that the log has freed, when it was last looked at
 
 	handedIndex  engine.Index // newest entry handed to the apply actor
 	appliedIndex engine.Index // newest entry that it has applied
@@ -57,7 +59,7 @@ type driver struct {
 	inquiries    []inquiry         // that the engine has not answered, oldest first
 	spareTickets []ticket
 	admin        administration
-	snapshots    struct{ store *persistence.Snapshots }
+	snapshots    snapshotting
 	transfers    transfers
 	view         view
 	shutdown     shutdown
@@ -128,6 +130,14 @@ func (d *driver) handle(ctx actor.Context, message driverMessage) {
 		d.storageOpened(ctx, message)
 	case *transportOpened:
 		d.transportOpened(ctx, message)
+	case *snapshotCaptured:
+		d.snapshotCaptured(ctx, message)
+	case *snapshotBuilt:
+		d.snapshotBuilt(ctx, message)
+	case *snapshotRestored:
+		d.snapshotRestored(ctx, message)
+	case *snapshotsSwept:
+		d.snapshotsSwept(ctx, message)
 	case *snapshotSent, *snapshotExpected, *snapshotReceived:
 		d.transferFact(ctx, message)
 	case *persistenceFailed:
@@ -153,21 +163,23 @@ func (d *driver) tick(ctx actor.Context, message *ticked) {
 	if d.engine == nil {
 		return
 	}
-	d.watchRoom()
+	d.watchRoom(ctx)
 	d.seal(ctx)
+	d.sweepSnapshots(ctx)
 	d.tickTransfers(ctx)
 	d.reviveTransport(ctx)
 	d.shutdownProgress(ctx)
 }
 
-// watchRoom tells when the disk is nearly full and when there is room again.
-func (d *driver) watchRoom() {
+// watchRoom tells when the disk is nearly full and when there is room again. A snapshot may make some.
+func (d *driver) watchRoom(ctx actor.Context) {
 	full := d.storage.NearlyFull()
 	if full != d.full {
 		d.full = full
 		room := d.storage.Metrics().Room
 		if full {
 			d.core.log.Warn("disk is nearly full; proposals are refused", "room", room)
+			d.takeSnapshot(ctx)
 		} else {
 			d.core.log.Info("there is room on the disk again", "room", room)
 		}
@@ -175,9 +187,10 @@ func (d *driver) watchRoom() {
 }
 
 // seal has an idle log marked at its end once, so that only damage to the very last batch of a node that crashed
-// under load can pass for a torn write. A storage that is nearly full looks for room meanwhile.
+// under load can pass for a torn write. A storage that is nearly full looks for room meanwhile, and one that a snapshot
+// has relieved frees it.
 func (d *driver) seal(ctx actor.Context) {
-	if d.idle && (d.written || d.full) && d.issued == d.durable {
+	if d.idle && d.issued == d.durable && (d.freeSegments() || d.written || d.full) {
 		d.written = false
 		ctx.Send(d.persistence, &sealLog{})
 	}
@@ -203,6 +216,7 @@ func (d *driver) persisted(ctx actor.Context, message *persisted) {
 	}
 	d.events.persisted = engine.Persisted{Now: d.core.clock.Now(), Seq: message.seq}
 	d.step(ctx, &d.events.persisted)
+	d.snapshotSwitched()
 	d.core.mailbox.hold(len(d.writes) >= unsyncedBatches)
 }
 

@@ -1,8 +1,6 @@
 package actors
 
 import (
-	"fmt"
-
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/yggr-go/yggr/engine"
@@ -46,17 +44,20 @@ func (d *driver) perform(ctx actor.Context, actions []engine.Action) {
 		case *engine.Fatal:
 			d.fail(ctx, "engine", action.Err)
 			return
-		case *engine.PersistSnapshot, *engine.ApplySnapshot:
-			d.fail(ctx, "engine", fmt.Errorf("%w: the engine asks for %T", errNoSnapshots, action))
-			return
+		case *engine.PersistSnapshot:
+			d.switchSnapshot(action)
+		case *engine.ApplySnapshot:
+			d.restoreSnapshot(ctx, action.Snapshot)
+		case *engine.SnapshotHint:
+			d.takeSnapshot(ctx)
+		case *engine.DiscardSnapshot:
+			d.discardSnapshot(action)
 		case *engine.SendSnapshot:
 			d.sendSnapshot(ctx, action)
 		case *engine.ReceiveSnapshot:
 			d.receiveSnapshot(ctx, action)
 		case *engine.AbortSnapshot:
 			d.abortTransfer(ctx, action.Transfer)
-		case *engine.SnapshotHint, *engine.DiscardSnapshot:
-			// There is nothing to take, to remove or to stop.
 		}
 	}
 	d.giveOrder(ctx)

@@ -16,6 +16,8 @@ type transfers struct {
 	epoch     uint64 // of the actor
 	sending   []engine.TransferID
 	receiving engine.TransferID // zero: none
+	arriving  uint64            // the snapshot that was ordered last, kept whether it has arrived or not; zero: none
+	held      *receiveSnapshot  // an order that waits for the end of a sweep; nil: none
 }
 
 var errTransferActor = errors.New("actors: the actor that moves snapshots failed")
@@ -26,7 +28,7 @@ func (d *driver) startTransfers(ctx actor.Context) {
 	gate.actor = d.core.spawnChild(ctx, transferName, newMailbox(0), func() actor.Actor {
 		return &transferActor{core: d.core, life: d.life, gate: gate, epoch: epoch, store: d.snapshots.store}
 	})
-	d.transfers = transfers{pid: gate.actor, gate: gate, epoch: epoch}
+	d.transfers = transfers{pid: gate.actor, gate: gate, epoch: epoch, arriving: d.transfers.arriving}
 	d.life.transfers.Store(gate)
 }
 
@@ -57,8 +59,34 @@ func (d *driver) sendSnapshot(ctx actor.Context, action *engine.SendSnapshot) {
 }
 
 func (d *driver) receiveSnapshot(ctx actor.Context, action *engine.ReceiveSnapshot) {
-	d.transfers.receiving = action.Transfer
-	ctx.Send(d.transfers.pid, &receiveSnapshot{from: action.From, transfer: action.Transfer, snapshot: action.Snapshot})
+	t := &d.transfers
+	t.receiving, t.arriving = action.Transfer, action.Snapshot.ID
+	t.held = &receiveSnapshot{from: action.From, transfer: action.Transfer, snapshot: action.Snapshot}
+	d.releaseIntake(ctx)
+}
+
+// releaseIntake gives the order that was held back. A sweep which was ordered before it does not know that the snapshot is
+// to be kept, and is carried out by another actor: it could remove the file when it has just become complete.
+func (d *driver) releaseIntake(ctx actor.Context) {
+	if order := d.transfers.held; order != nil && !d.snapshots.sweeping {
+		d.transfers.held = nil
+		ctx.Send(d.transfers.pid, order)
+	}
+}
+
+// needed returns the snapshot that arrives, or has arrived and is not known to the engine yet, or may go on arriving.
+func (t *transfers) needed() []uint64 {
+	if t.arriving == 0 {
+		return nil
+	}
+	return []uint64{t.arriving}
+}
+
+// switched is told that the node begins with another snapshot. The engine names the one that arrived, if it is that.
+func (t *transfers) switched() {
+	if t.receiving == 0 {
+		t.arriving = 0
+	}
 }
 
 func (d *driver) abortTransfer(ctx actor.Context, transfer engine.TransferID) {
@@ -70,7 +98,7 @@ func (d *driver) abortTransfer(ctx actor.Context, transfer engine.TransferID) {
 func (t *transfers) answered(transfer engine.TransferID) {
 	t.sending = slices.DeleteFunc(t.sending, func(id engine.TransferID) bool { return id == transfer })
 	if t.receiving == transfer {
-		t.receiving = 0
+		t.receiving, t.held = 0, nil
 	}
 }
 

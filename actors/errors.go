@@ -102,6 +102,30 @@ var (
 	ErrTransferTimedOut = errors.New("actors: transfer timed out")
 )
 
+// Snapshots that were not taken. Nothing else came to harm.
+var (
+	// ErrSnapshotsUnsupported: the state machine is no statemachine.Snapshotter, or the storage no
+	// persistence.SnapshotKeeper. A node that has to be restored from a snapshot all the same fails with it.
+	ErrSnapshotsUnsupported = errors.New("actors: snapshots are not supported")
+	// ErrSnapshotInProgress: another snapshot is being taken. It is an [ErrBusy].
+	ErrSnapshotInProgress = fmt.Errorf("%w: a snapshot is in progress", ErrBusy)
+	// ErrSnapshotFailed is the kind of every [SnapshotFailedError].
+	ErrSnapshotFailed = errors.New("actors: snapshot failed")
+)
+
+// SnapshotFailedError says that a snapshot could not be captured or written. The node keeps its log and goes on.
+type SnapshotFailedError struct {
+	Err error // of the machine or of the storage
+}
+
+func (e *SnapshotFailedError) Error() string { return fmt.Sprintf("%v: %v", ErrSnapshotFailed, e.Err) }
+
+// Is makes errors.Is(err, ErrSnapshotFailed) true.
+func (e *SnapshotFailedError) Is(target error) bool { return target == ErrSnapshotFailed }
+
+// Unwrap returns the cause.
+func (e *SnapshotFailedError) Unwrap() error { return e.Err }
+
 // Accepted, and then something ended: the command may have been applied, may yet be, or never will.
 var (
 	// ErrOutcomeUnknown is the kind of every [OutcomeUnknownError].

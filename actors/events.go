@@ -1,6 +1,10 @@
 package actors
 
-import "github.com/yggr-go/yggr/engine"
+import (
+	"time"
+
+	"github.com/yggr-go/yggr/engine"
+)
 
 // Events that a node publishes on its actor system's event stream. Subscribers run on the raft actor's own turn, as
 // protoactor's do: they must be quick and must not wait for the node. A subscriber that panics harms nobody but those
@@ -27,6 +31,25 @@ type (
 		ID         engine.NodeID
 		Cluster    string
 		Membership engine.Membership
+	}
+	// SnapshotTaken says that the node has taken a snapshot of its machine and would start from it.
+	SnapshotTaken struct {
+		ID       engine.NodeID
+		Cluster  string
+		Snapshot engine.SnapshotMeta
+		Took     time.Duration // from capture to complete file
+	}
+	// SnapshotFailed says that a snapshot was not captured or not written. The node goes on and keeps its log.
+	SnapshotFailed struct {
+		ID      engine.NodeID
+		Cluster string
+		Err     error // a *SnapshotFailedError
+	}
+	// SnapshotRestored says that the machine's state was replaced by a snapshot: the node's own at a start, or the leader's.
+	SnapshotRestored struct {
+		ID       engine.NodeID
+		Cluster  string
+		Snapshot engine.SnapshotMeta
 	}
 	// Fatal says that the node has failed for good: its children are stopped and its storage is closed.
 	Fatal struct {

@@ -11,8 +11,9 @@ import (
 	"github.com/yggr-go/yggr/remote"
 )
 
-// A driver starts in this order: persistence opens the storage, the engine is built from what it recovered, the
-// transport opens, and only then do apply, ticker and snapshot start and clients are served.
+// A driver starts in this order: persistence opens the storage, the engine is built from what it recovered, the apply
+// actor restores the snapshot if there is one, the transport opens, and only then do ticker and snapshot start and
+// clients are served.
 
 func (d *driver) start(ctx actor.Context) {
 	switch {
@@ -46,15 +47,16 @@ func (d *driver) storageOpened(ctx actor.Context, message *storageOpened) {
 		return
 	}
 	d.identity, d.storage = message.identity, message.gauges
+	d.keepSnapshots(message.snapshots)
 	recovered := engine.Recovered{
 		Now:       d.core.clock.Now(),
 		HardState: message.recovered.HardState,
 		Base:      message.recovered.Base,
 		Entries:   message.recovered.Entries,
 		Commit:    message.recovered.Commit,
+		Snapshot:  message.snapshots.label,
 	}
 	cfg := d.core.cfg.engineConfig(d.identity.Incarnation, d.core.random, d.core.tracer())
-	cfg.SnapshotHintEntries, cfg.SnapshotHintBytes, cfg.MaxLogEntries = 0, 0, 0 // this node takes no snapshots
 	eng, err := engine.New(cfg, recovered)
 	if err != nil {
 		d.fail(ctx, "engine", err)
@@ -64,7 +66,19 @@ func (d *driver) storageOpened(ctx actor.Context, message *storageOpened) {
 		d.core.observer.Started(engine.Peer{ID: d.core.cfg.ID, Incarnation: d.identity.Incarnation}, recovered)
 	}
 	d.engine = eng
+	d.startApply(ctx)
+	if message.snapshots.label.ID != 0 {
+		d.restoreSnapshot(ctx, message.snapshots.label)
+		return
+	}
 	d.openTransport(ctx)
+}
+
+func (d *driver) startApply(ctx actor.Context) {
+	box := newMailbox(0)
+	d.apply = d.core.spawnChild(ctx, applyName, box, func() actor.Actor {
+		return &applyActor{core: d.core, life: d.life, mailbox: box}
+	})
 }
 
 func (d *driver) openTransport(ctx actor.Context) {
@@ -102,10 +116,6 @@ func (d *driver) transportOpened(ctx actor.Context, message *transportOpened) {
 }
 
 func (d *driver) serve(ctx actor.Context) {
-	box := newMailbox(0)
-	d.apply = d.core.spawnChild(ctx, applyName, box, func() actor.Actor {
-		return &applyActor{core: d.core, life: d.life, mailbox: box}
-	})
 	d.startSnapshot(ctx)
 	d.startTransfers(ctx)
 	d.startTicker(ctx)
@@ -129,7 +139,10 @@ func (d *driver) startTicker(ctx actor.Context) {
 }
 
 func (d *driver) startSnapshot(ctx actor.Context) {
-	d.snapshot = d.core.spawnChild(ctx, snapshotName, newMailbox(0), func() actor.Actor { return &snapshotActor{} })
+	box := newMailbox(0)
+	d.snapshot = d.core.spawnChild(ctx, snapshotName, box, func() actor.Actor {
+		return &snapshotActor{core: d.core, life: d.life, mailbox: box, store: d.snapshots.store}
+	})
 }
 
 // HandleFailure implements actor.SupervisorStrategy for the driver's children. A child that holds nothing durable
@@ -170,8 +183,13 @@ func (d *driver) childTerminated(ctx actor.Context, who *actor.PID) {
 	case d.phase != serving && d.phase != draining:
 	case who.Equal(d.ticker):
 		d.startTicker(ctx)
+	case who.Equal(d.snapshot) && d.shutdown.stage == shutdownClose:
+		ctx.Send(d.persistence, &closeStorage{})
 	case who.Equal(d.snapshot):
+		d.snapshotActorDied(ctx)
 		d.startSnapshot(ctx)
+	case who.Equal(d.transfers.pid) && d.shutdown.stage == shutdownClose:
+		ctx.Stop(d.snapshot)
 	case who.Equal(d.transfers.pid):
 		d.transfersFailed(ctx)
 	case who.Equal(d.transporter):
@@ -233,6 +251,7 @@ func (d *driver) release(cause error) {
 	d.core.leader.Store(nil)
 	d.abandonInquiries(cause)
 	d.abandonAdministration(cause)
+	d.endSnapshotWith(endOfRead(cause))
 	d.waiters.fail(cause)
 	d.reads.fail(endOfRead(cause))
 }

@@ -25,6 +25,8 @@ type machine interface {
 	apply(ctx statemachine.ApplyContext, data []byte, w *waiter) error
 	// user returns the statemachine.Machine itself, for reads.
 	user() any
+	// snapshotter returns the machine as one that can be captured and restored; nil when it cannot.
+	snapshotter() statemachine.Snapshotter
 }
 
 type typedApplication[C, R any] struct {
@@ -78,6 +80,11 @@ type typedMachine[C, R any] struct {
 }
 
 func (m *typedMachine[C, R]) user() any { return m.machine }
+
+func (m *typedMachine[C, R]) snapshotter() statemachine.Snapshotter {
+	s, _ := m.machine.(statemachine.Snapshotter)
+	return s
+}
 
 func (m *typedMachine[C, R]) apply(ctx statemachine.ApplyContext, data []byte, w *waiter) error {
 	command, err := m.codec.Decode(data)

@@ -38,6 +38,7 @@ type (
 		epoch     uint64
 		identity  persistence.Identity
 		recovered persistence.Recovered
+		snapshots keptSnapshots
 		gauges    gauges
 		err       error
 	}
@@ -128,10 +129,11 @@ func (*sealLog) toPersistence()      {}
 func (*flushStorage) toPersistence() {}
 func (*closeStorage) toPersistence() {}
 
-// persistRecord is a hard state, or entries when there are any.
+// persistRecord is a switch to a snapshot if there is one, or entries when there are any, or a hard state.
 type persistRecord struct {
 	state   engine.HardState
 	entries []engine.Entry
+	change  *persistence.SnapshotSwitch
 }
 
 // outgoing is a message on its way to a peer.

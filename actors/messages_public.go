@@ -50,6 +50,8 @@ func (c *core) adapt(message any) any {
 		return c.adaptTransfer(content, sender)
 	case TransferLeadership:
 		return c.adaptTransfer(&content, sender)
+	case *TriggerSnapshot, TriggerSnapshot:
+		return &triggerMessage{core: c, sender: sender}
 	case *GetStatus, GetStatus:
 		return &statusMessage{core: c, sender: sender}
 	case *GetMetrics, GetMetrics:

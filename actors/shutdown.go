@@ -9,7 +9,8 @@ import (
 // A graceful shutdown is ordered by messages, because protoactor would stop the children side by side:
 //
 //	refuse new work → wait, bounded, for accepted work → hand leadership over → stop the transport → persistence syncs
-//	what is queued → apply drains what became durable → answer the rest → close and unlock the storage → stop
+//	what is queued → apply drains what became durable → answer the rest → stop what moves and writes snapshots → close and unlock
+//	the storage → stop
 type shutdownStage uint8
 
 const (
@@ -142,9 +143,9 @@ func (d *driver) drained(ctx actor.Context) {
 		ctx.Send(d.apply, &drainApply{})
 		return
 	}
-	d.release(ErrStopped)
+	d.release(ErrStopped) // which ends a snapshot that is being written, too
 	d.shutdown.stage = shutdownClose
-	ctx.Send(d.persistence, &closeStorage{})
+	ctx.Stop(d.transfers.pid) // and then the snapshot actor
 }
 
 func (d *driver) storageClosed(ctx actor.Context, err error) {

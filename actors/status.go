@@ -27,6 +27,7 @@ type NodeMetrics struct {
 	Handed       int    // entries handed to the state machine and not yet applied
 	NearlyFull   bool   // the storage has little room left: proposals are refused with ErrDiskNearlyFull
 	Crowded      uint64 // messages of peers dropped because too many of the same peer's waited; only rises
+	Snapshots    SnapshotMetrics
 	Engine       engine.Metrics
 	Persistence  persistence.Metrics
 	Transport    remote.Metrics
@@ -48,6 +49,8 @@ func (d *driver) answer(ctx actor.Context, q question) {
 		d.changeMembership(ctx, q)
 	case transferRequest:
 		d.transferLeadership(ctx, q)
+	case triggerRequest:
+		d.triggerSnapshot(ctx, q)
 	case statusQuestion:
 		q.resolve(d.status(), nil)
 	case metricsQuestion:
@@ -88,6 +91,7 @@ func (d *driver) nodeMetrics() NodeMetrics {
 		Inbound:      d.core.mailbox.control.len() + d.core.mailbox.peers.len(),
 		Handed:       int(d.handedIndex - min(d.handedIndex, d.appliedIndex)),
 		Crowded:      d.core.crowded.Load(),
+		Snapshots:    d.snapshotMetrics(),
 	}
 	if d.engine != nil {
 		m.Engine = d.engine.Metrics()

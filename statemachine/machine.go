@@ -10,7 +10,8 @@ type ApplyContext struct {
 //
 // Apply must be deterministic: the same commands in the same order give the same state and the same responses
 // on every node. It is called by one goroutine at a time, in log order, once for every committed command since
-// the machine was made. A machine is made anew at each start of a node and replayed from the log.
+// the machine was made, or since the snapshot that it was restored from. A machine is made anew at each start of a node,
+// restored from the newest snapshot if it is a [Snapshotter], and replayed from the log.
 //
 // A panic in Apply stops the node for good: a replay would meet the same command again, and skipping it would
 // make this node differ from the others.

@@ -53,6 +53,8 @@ type Cluster[C, R any] struct {
 	nodes   []*node[C, R]
 	asked   int
 
+	captured [][]Applied[C] // by snapshots, in the order in which they were captured
+
 	violation error
 }
 
@@ -118,7 +120,8 @@ func (c *Cluster[C, R]) Status(id engine.NodeID) engine.Status {
 	return c.node(id).status
 }
 
-// Applied returns the commands that the machine of a node has applied in its present life, in order.
+// Applied returns the commands that are in the state of a node's machine, in order: those that it applied, and before them
+// those that the snapshot held which it was restored from.
 func (c *Cluster[C, R]) Applied(id engine.NodeID) []Applied[C] {
 	c.t.Helper()
 	return slices.Clone(c.node(id).applied)

@@ -50,6 +50,8 @@ const (
 	Ticker    = "ticker"
 	Disk      = "persistence"
 	Apply     = "apply"
+	Snapshots = "snapshot"
+	Transfers = "transfer"
 	Transport = "transport"
 )
 

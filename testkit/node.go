@@ -122,26 +122,6 @@ func (n *node[C, R]) config(mode actors.Bootstrap) actors.Config {
 	return cfg
 }
 
-// definition is the user's, with a machine that remembers what it applied.
-func (n *node[C, R]) definition() statemachine.Definition[C, R] {
-	def := n.cluster.def
-	return statemachine.Definition[C, R]{Codec: def.Codec, New: func() statemachine.Machine[C, R] {
-		n.machine, n.applied = def.New(), nil
-		return &remembering[C, R]{Machine: n.machine, node: n}
-	}}
-}
-
-type remembering[C, R any] struct {
-	statemachine.Machine[C, R]
-	node *node[C, R]
-}
-
-// Apply implements [statemachine.Machine].
-func (m *remembering[C, R]) Apply(ctx statemachine.ApplyContext, command C) R {
-	m.node.applied = append(m.node.applied, Applied[C]{ctx, command})
-	return m.Machine.Apply(ctx, command)
-}
-
 // Crash cuts the power of a node: its actors get no further turn, its connections are gone, and of its disk is left
 // what was synced and a random part of what was not. It falls between two turns.
 func (c *Cluster[C, R]) Crash(id engine.NodeID) {
