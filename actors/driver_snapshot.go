@@ -189,6 +189,7 @@ func (d *driver) endSnapshotWith(err error) {
 func (d *driver) forgetSnapshot() []triggerRequest {
 	s := &d.snapshots
 	asked := s.asked
+	s.swept = nil // a file may be left over
 	s.building, s.change, s.built, s.asked = 0, 0, snapshotBuilt{}, nil
 	return asked
 }

@@ -26,6 +26,9 @@ const (
 	diskLatencyMax = 500 * time.Microsecond
 )
 
+// dataPath is where a node keeps its data on its disk.
+const dataPath = "data"
+
 // segmentSize keeps disks in memory small: every segment is zeroed when it is made.
 const segmentSize = 256 << 10
 
@@ -95,6 +98,7 @@ func (n *node[C, R]) start(mode actors.Bootstrap) {
 	n.lives++
 	n.seat = c.Loop.Join(n.id)
 	n.applied, n.machine, n.failure = nil, nil, nil
+	n.status = engine.Status{ID: n.id} // of a life that has not begun to serve
 	n.waiting = make(map[*Result[R]]bool)
 	props, err := actors.NewProps(n.definition(), n.config(mode))
 	if err != nil {
@@ -228,7 +232,7 @@ func (c *Cluster[C, R]) Restart(id engine.NodeID) {
 }
 
 func (n *node[C, R]) directory() *persistence.Dir {
-	return persistence.NewDir(n.faults, "data", persistence.Options{SegmentSize: segmentSize, Random: n.useIDs.Uint64})
+	return persistence.NewDir(n.faults, dataPath, persistence.Options{SegmentSize: segmentSize, Random: n.useIDs.Uint64})
 }
 
 // The node observes its own actors: see actors.Observer.

@@ -53,6 +53,7 @@ func adminRequests() []adminRequest {
 		{"demote", "id", "make a voter a learner", changes((*server).demote)},
 		{"remove", "id", "remove a member; stop its process afterwards", changes((*server).remove)},
 		{"update-address", "id address", "change where other nodes dial a member", changes((*server).updateAddress)},
+		{"snapshot", "", "cut the log of this node behind a snapshot of its state, as it does by itself from time to time", (*server).snapshot},
 		{"transfer", "[id]", "let another voter lead; without an id the one that holds most of the log", (*server).transfer},
 	}
 }

@@ -16,6 +16,8 @@ var adminAdvice = []struct {
 	advice string // {node} is the node that the request was about
 }{
 	{actors.ErrNotReady, "TRYAGAIN", "the leader is new and does not know yet what is committed: repeat in a moment"},
+	{actors.ErrSnapshotInProgress, "TRYAGAIN", "a snapshot is being taken: repeat in a moment"},
+	{actors.ErrSnapshotFailed, "FAILED", "the snapshot could not be written, see the log of this node; its log is kept as it was"},
 	{actors.ErrBusy, "TRYAGAIN", "leadership is being handed over: repeat in a moment"},
 	{actors.ErrShutdown, "TRYAGAIN", "this node is shutting down: ask another"},
 	{actors.ErrRejected, "TRYAGAIN", "another leader took over before the change was made"},

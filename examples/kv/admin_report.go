@@ -239,3 +239,20 @@ func (r *transferReport) writeText(w *replyWriter) {
 	}
 	w.status(fmt.Sprintf("OK n%d leads", r.Leader))
 }
+
+// snapshotReport tells up to where the node's log is replaced by a snapshot.
+type snapshotReport struct {
+	Index uint64 `json:"index"`
+}
+
+func (s *server) snapshot(ctx context.Context, _ adminWords) (report, error) {
+	index, err := s.store.TriggerSnapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &snapshotReport{Index: uint64(index)}, nil
+}
+
+func (r *snapshotReport) writeText(w *replyWriter) {
+	w.status(fmt.Sprintf("OK the log begins with a snapshot that reaches %d", r.Index))
+}

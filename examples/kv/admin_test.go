@@ -32,6 +32,8 @@ func TestAdminCommands(t *testing.T) {
 		{"RAFT DEMOTE 4", `demote n4 "" incarnation=0 force=false`, receipt},
 		{"RAFT REMOVE 4", `remove n4 "" incarnation=0 force=false`, receipt},
 		{"RAFT UPDATE-ADDRESS 4 [::1]:7104", `update address n4 "[::1]:7104" incarnation=0 force=false`, receipt},
+		{"RAFT SNAPSHOT", "snapshot", "OK the log begins with a snapshot that reaches 17"},
+		{"RAFT SNAPSHOT JSON", "snapshot", `{"index":17}`},
 		{"RAFT TRANSFER", "transfer to nobody", "OK"},
 		{"RAFT TRANSFER 4", "transfer to n4", "OK n4 leads"},
 		{"RAFT TRANSFER n4 JSON", "transfer to n4", `{"leader":4}`},

@@ -132,6 +132,10 @@ func (f *fakeStore) TransferLeadership(_ context.Context, target engine.NodeID) 
 	return f.ask(fmt.Sprintf("transfer to %v", target))
 }
 
+func (f *fakeStore) TriggerSnapshot(context.Context) (engine.Index, error) {
+	return 17, f.ask("snapshot")
+}
+
 func (f *fakeStore) ask(what string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -32,7 +32,10 @@ type options struct {
 	bootstrap     string
 	logLevel      string
 	lease         bool // the leader reads under a lease
-	peers         peerList
+
+	snapshotEntries, trailingEntries int // 0 and -1: the library's defaults
+
+	peers peerList
 }
 
 // peerList collects the founders named by repeated --peer flags.
@@ -84,6 +87,8 @@ func parseFlags(args []string, help io.Writer) (options, error) {
 		"auto (recover where state exists, else new), new, join or recover")
 	set.StringVar(&o.logLevel, "log-level", "info", "trace, debug, info, warn, error or off")
 	set.BoolVar(&o.lease, "lease", false, "read under a lease of the leader; needs clocks that never stop or drift by 5 %")
+	set.IntVar(&o.snapshotEntries, "snapshot-entries", 0, "take a snapshot after so many entries (default: that of the library, 65536)")
+	set.IntVar(&o.trailingEntries, "trailing-entries", -1, "entries that stay below a snapshot (default: those of the library, 10240)")
 	set.Var(&o.peers, "peer", "id=host:port of a founding node; once for each, this one may be left out")
 	if err := set.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -111,6 +116,8 @@ func (o *options) validate() error {
 	switch {
 	case o.id == 0:
 		return usageError("--node-id is missing")
+	case o.snapshotEntries < 0:
+		return usageError("--snapshot-entries %d is negative", o.snapshotEntries)
 	case o.dataDir == "":
 		return usageError("--data-dir is missing")
 	case o.cluster == "" || len(o.cluster) > engine.MaxClusterName:

@@ -92,6 +92,8 @@ func (s *server) raftSection(m actors.NodeMetrics) section {
 		{"leader_client_address", address},
 		{"peer_address", status.Address},
 		{"last", status.Last},
+		{"snapshot", status.Snapshot},
+		{"log_begins_after", status.Base},
 		{"durable", uint64(status.Durable)},
 		{"commit", uint64(status.Commit)},
 		{"applied", uint64(status.Applied)},
@@ -118,6 +120,12 @@ func persistenceSection(m actors.NodeMetrics) section {
 		{"log_records", m.Persistence.Records},
 		{"log_bytes", m.Persistence.Bytes},
 		{"log_syncs", m.Persistence.Syncs},
+		{"log_segments_freed", m.Persistence.Freed},
+		{"snapshots_taken", m.Snapshots.Taken},
+		{"snapshots_failed", m.Snapshots.Failed},
+		{"snapshots_restored", m.Snapshots.Restored},
+		{"snapshot_last_bytes", m.Snapshots.LastSize},
+		{"snapshot_last_milliseconds", m.Snapshots.LastTook.Milliseconds()},
 	}}
 }
 

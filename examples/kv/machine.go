@@ -8,9 +8,9 @@ import (
 	"github.com/yggr-go/yggr/statemachine"
 )
 
-// machine is the replicated state: a map, and who announced which client address.
+// machine is the replicated state: a map, and who announced which client address. Its snapshots are in snapshot.go.
 type machine struct {
-	data      map[string]string
+	data      *shards
 	directory *directory
 }
 
@@ -24,7 +24,7 @@ func definition(dir *directory) statemachine.Definition[Command, Result] {
 
 func newMachine(dir *directory) *machine {
 	dir.reset()
-	return &machine{data: make(map[string]string), directory: dir}
+	return &machine{data: newShards(), directory: dir}
 }
 
 // Apply implements [statemachine.Machine]. It depends on nothing but the commands before.
@@ -55,7 +55,7 @@ func (m *machine) look(c Command) Result {
 	case OpMGet:
 		return Result{Values: m.mget(c.Keys)}
 	case OpDBSize:
-		return Result{Number: int64(len(m.data))}
+		return Result{Number: int64(m.data.len())}
 	default:
 		return Result{}
 	}
@@ -71,7 +71,7 @@ func (m *machine) lookAll(commands []Command) []Result {
 }
 
 func (m *machine) get(key string) Value {
-	text, present := m.data[key]
+	text, present := m.data.get(key)
 	return Value{Text: text, Present: present}
 }
 
@@ -86,24 +86,24 @@ func (m *machine) set(c Command) Result {
 			return r
 		}
 	}
-	m.data[c.Key] = c.Value
+	m.data.set(c.Key, c.Value)
 	r.Number = 1
 	return r
 }
 
 func (m *machine) del(keys []string) int64 {
-	before := len(m.data)
+	before := m.data.len()
 	for _, key := range keys {
-		delete(m.data, key)
+		m.data.remove(key)
 	}
-	return int64(before - len(m.data))
+	return int64(before - m.data.len())
 }
 
 // exists counts a key as often as it is named, as Redis does.
 func (m *machine) exists(keys []string) int64 {
 	var n int64
 	for _, key := range keys {
-		if _, present := m.data[key]; present {
+		if _, present := m.data.get(key); present {
 			n++
 		}
 	}
@@ -112,7 +112,7 @@ func (m *machine) exists(keys []string) int64 {
 
 // incr takes a missing key for zero and refuses every text that is not the canonical form of a number.
 func (m *machine) incr(key string) Result {
-	text, present := m.data[key]
+	text, present := m.data.get(key)
 	var n int64
 	if present {
 		var err error
@@ -124,7 +124,7 @@ func (m *machine) incr(key string) Result {
 	if n == math.MaxInt64 {
 		return Result{Failure: Overflow}
 	}
-	m.data[key] = strconv.FormatInt(n+1, 10)
+	m.data.set(key, strconv.FormatInt(n+1, 10))
 	return Result{Number: n + 1}
 }
 

@@ -32,6 +32,12 @@ func startNode(ctx context.Context, o options, dir *directory, logger hclog.Logg
 		Logger:    logger.Named("peers"),
 	})
 	cfg.Logger = logger
+	if o.snapshotEntries > 0 {
+		cfg.SnapshotHintEntries = o.snapshotEntries
+	}
+	if o.trailingEntries >= 0 {
+		cfg.TrailingLogEntries = o.trailingEntries
+	}
 	if o.lease {
 		cfg.LeaseDurationTicks = cfg.ElectionTimeoutMinTicks - cfg.HeartbeatIntervalTicks - 1 // the longest that is safe
 	}

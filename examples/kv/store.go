@@ -16,6 +16,7 @@ type store interface {
 	Status(ctx context.Context) (actors.Status, error)
 	Admin() administration
 	TransferLeadership(ctx context.Context, target engine.NodeID) error
+	TriggerSnapshot(ctx context.Context) (engine.Index, error)
 	NodeMetrics(ctx context.Context) (actors.NodeMetrics, error)
 	CurrentLeader() (actors.Leader, bool)
 }
