@@ -13,6 +13,7 @@ const (
 	persistenceName = "persistence"
 	applyName       = "apply"
 	snapshotName    = "snapshot"
+	transferName    = "transfer"
 	transportName   = "transport"
 )
 

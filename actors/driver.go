@@ -61,6 +61,7 @@ type driver struct {
 	spareTickets []ticket
 	admin        administration
 	snapshots    snapshotting
+	transfers    transfers
 	view         view
 	shutdown     shutdown
 	events       events
@@ -140,7 +141,9 @@ func (d *driver) handle(ctx actor.Context, message driverMessage) {
 	case *snapshotRestored:
 		d.snapshotRestored(ctx, message)
 	case *snapshotsSwept:
-		d.snapshotsSwept(message)
+		d.snapshotsSwept(ctx, message)
+	case *snapshotSent, *snapshotExpected, *snapshotReceived:
+		d.transferFact(ctx, message)
 	case *persistenceFailed:
 		d.childFailed(ctx, message.epoch, persistenceName, message.err)
 	case *applyFailed:
@@ -167,6 +170,7 @@ func (d *driver) tick(ctx actor.Context, message *ticked) {
 	d.watchRoom(ctx)
 	d.seal(ctx)
 	d.sweepSnapshots(ctx)
+	d.tickTransfers(ctx)
 	d.reviveTransport(ctx)
 	d.dropRoutes(ctx)
 	d.shutdownProgress(ctx)

@@ -1,16 +1,10 @@
 package actors
 
 import (
-	"errors"
-
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/yggr-go/yggr/engine"
 )
-
-// errNoTransfers is what this node answers to whoever sends or offers it a snapshot. The engine waits for an election
-// timeout before it tries again.
-var errNoTransfers = errors.New("actors: this node does not transfer snapshots")
 
 // perform does what the engine says, in its order. What must be durable, and the messages that wait for it, go
 // to the persistence actor as one order a step.
@@ -59,11 +53,11 @@ func (d *driver) perform(ctx actor.Context, actions []engine.Action) {
 		case *engine.DiscardSnapshot:
 			d.discardSnapshot(action)
 		case *engine.SendSnapshot:
-			d.next = append(d.next, &engine.SnapshotSendResult{Now: d.core.clock.Now(), Transfer: action.Transfer, Err: errNoTransfers})
+			d.sendSnapshot(ctx, action)
 		case *engine.ReceiveSnapshot:
-			d.next = append(d.next, &engine.SnapshotReceived{Now: d.core.clock.Now(), Transfer: action.Transfer, Err: errNoTransfers})
+			d.receiveSnapshot(ctx, action)
 		case *engine.AbortSnapshot:
-			// There is nothing to stop.
+			d.abortTransfer(ctx, action.Transfer)
 		}
 	}
 	d.giveOrder(ctx)

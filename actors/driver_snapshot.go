@@ -22,6 +22,7 @@ type snapshotting struct {
 	restoring   []uint64               // ordered to be restored, and not restored yet
 	partial     []uint64               // received in part by an earlier life: kept until a switch
 	swept       []uint64               // what the last sweep kept; nil: another one is due
+	sweeping    bool                   // it has not ended
 	metrics     SnapshotMetrics
 }
 
@@ -142,6 +143,7 @@ func (d *driver) switchSnapshot(action *engine.PersistSnapshot) {
 		ID: action.Snapshot.ID, Position: action.Snapshot.Position, Base: action.Base, Keep: action.Keep,
 	}})
 	d.snapshots.partial = nil
+	d.transfers.switched()
 	d.toFree += 2
 	if action.Snapshot.ID == d.snapshots.building {
 		d.snapshots.change = action.Seq
@@ -196,8 +198,9 @@ func (d *driver) forgetSnapshot() []triggerRequest {
 }
 
 // snapshotActorDied counts what it was doing as failed.
-func (d *driver) snapshotActorDied() {
-	d.snapshots.swept = nil
+func (d *driver) snapshotActorDied(ctx actor.Context) {
+	d.snapshots.swept, d.snapshots.sweeping = nil, false
+	d.releaseIntake(ctx)
 	if d.snapshots.building != 0 && d.snapshots.change == 0 {
 		d.snapshotFailed(errSnapshotActorDied)
 	}
@@ -232,14 +235,14 @@ func (d *driver) snapshotRestored(ctx actor.Context, message *snapshotRestored) 
 
 // sweepSnapshots has the files removed that nobody needs any more, when others are needed than at the last time.
 func (d *driver) sweepSnapshots(ctx actor.Context) {
-	if d.snapshots.store == nil {
+	if d.snapshots.store == nil || d.snapshots.sweeping {
 		return
 	}
 	keep := d.neededSnapshots()
 	if d.snapshots.swept != nil && slices.Equal(keep, d.snapshots.swept) {
 		return
 	}
-	d.snapshots.swept = keep
+	d.snapshots.swept, d.snapshots.sweeping = keep, true
 	ctx.Send(d.snapshot, &sweepSnapshots{keep: slices.Clone(keep)})
 }
 
@@ -247,16 +250,18 @@ func (d *driver) sweepSnapshots(ctx actor.Context) {
 // and has not ended. It is not nil.
 func (d *driver) neededSnapshots() []uint64 {
 	s := &d.snapshots
-	needed := slices.Concat([]uint64{s.building}, d.engine.SnapshotsInUse(), s.restoring, s.partial)
+	needed := slices.Concat([]uint64{s.building}, d.engine.SnapshotsInUse(), s.restoring, s.partial, d.transfers.needed())
 	slices.Sort(needed)
 	return slices.Compact(needed)
 }
 
 // snapshotsSwept sees to it that what could not be removed is tried again.
-func (d *driver) snapshotsSwept(message *snapshotsSwept) {
+func (d *driver) snapshotsSwept(ctx actor.Context, message *snapshotsSwept) {
 	if message.epoch != d.life.epoch {
 		return
 	}
+	d.snapshots.sweeping = false
+	d.releaseIntake(ctx)
 	if message.err != nil {
 		d.core.log.Warn("not every old snapshot could be removed", "error", message.err)
 	}

@@ -25,6 +25,7 @@ type inbound struct {
 	driver *actor.PID
 
 	crowded *atomic.Uint64 // counts what is dropped
+	life    *life          // for the way to the transfer actor; nil: chunks are dropped
 
 	mu     sync.Mutex
 	quotas map[engine.NodeID]*quota

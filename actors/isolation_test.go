@@ -158,3 +158,7 @@ type deaf struct{}
 
 func (deaf) PeerSeen(remote.Hello)                    {}
 func (deaf) Deliver(engine.Peer, engine.Message, int) {}
+
+func (deaf) DeliverChunk(engine.Peer, *remote.Chunk) {}
+
+func (deaf) DeliverChunkAck(engine.Peer, remote.ChunkAck) {}

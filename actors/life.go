@@ -14,6 +14,7 @@ type life struct {
 	epoch     uint64
 	observer  Observer // nil: nobody
 	transport atomic.Pointer[remote.Transport]
+	transfers atomic.Pointer[transferGate] // nil: nobody moves snapshots
 	cause     atomic.Pointer[error]
 }
 
@@ -40,5 +41,29 @@ func (l *life) send(to engine.NodeID, message engine.Message) {
 			l.observer.Left(to, message)
 		}
 		(*t).Send(to, message)
+	}
+}
+
+// SendChunk implements chunkWay.
+func (l *life) SendChunk(to engine.NodeID, chunk *remote.Chunk) bool {
+	if t := l.transport.Load(); t != nil && l.cause.Load() == nil {
+		return (*t).SendChunk(to, chunk)
+	}
+	chunk.Release()
+	return false
+}
+
+// ChunksWaiting implements chunkWay.
+func (l *life) ChunksWaiting(to engine.NodeID) int {
+	if t := l.transport.Load(); t != nil {
+		return (*t).ChunksWaiting(to)
+	}
+	return 0
+}
+
+// sendChunkAck answers a chunk. It never blocks.
+func (l *life) sendChunkAck(to engine.NodeID, ack remote.ChunkAck) {
+	if t := l.transport.Load(); t != nil && l.cause.Load() == nil {
+		(*t).SendChunkAck(to, ack)
 	}
 }

@@ -119,6 +119,7 @@ func (d *driver) transportOpened(ctx actor.Context, message *transportOpened) {
 // said meanwhile may have failed it.
 func (d *driver) serve(ctx actor.Context) bool {
 	d.startSnapshot(ctx)
+	d.startTransfers(ctx)
 	d.startTicker(ctx)
 	d.phase = serving
 	d.core.panicked = nil
@@ -190,8 +191,12 @@ func (d *driver) childTerminated(ctx actor.Context, who *actor.PID) {
 	case who.Equal(d.snapshot) && d.shutdown.stage == shutdownClose:
 		ctx.Send(d.persistence, &closeStorage{})
 	case who.Equal(d.snapshot):
-		d.snapshotActorDied()
+		d.snapshotActorDied(ctx)
 		d.startSnapshot(ctx)
+	case who.Equal(d.transfers.pid) && d.shutdown.stage == shutdownClose:
+		ctx.Stop(d.snapshot)
+	case who.Equal(d.transfers.pid):
+		d.transfersFailed(ctx)
 	case who.Equal(d.transporter):
 		d.transporter = nil
 		if d.shutdown.stage == shutdownTransport {

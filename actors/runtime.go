@@ -20,7 +20,7 @@ type Runtime struct {
 	// Dispatcher runs the turns of every actor of the node. Nil: a pool of parked goroutines of the node's own.
 	Dispatcher actor.Dispatcher
 	// Dispatchers, if not nil, goes before Dispatcher: it is asked for the dispatcher of each actor that is spawned, by
-	// its name: "raft" for the driver, and "ticker", "persistence", "apply", "snapshot", "transport". With one for
+	// its name: "raft" for the driver, and "ticker", "persistence", "apply", "snapshot", "transfer", "transport". With one for
 	// each, the turns of a single actor can be withheld, which is what a disk that hangs looks like.
 	Dispatchers func(actor string) actor.Dispatcher
 	// Clock is the node's time. Nil: the machine's, one that runs while the machine is suspended.

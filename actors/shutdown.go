@@ -9,7 +9,7 @@ import (
 // A graceful shutdown is ordered by messages, because protoactor would stop the children side by side:
 //
 //	refuse new work → wait, bounded, for accepted work → hand leadership over → stop the transport → persistence syncs
-//	what is queued → apply drains what became durable → answer the rest → stop what writes snapshots → close and unlock
+//	what is queued → apply drains what became durable → answer the rest → stop what moves and writes snapshots → close and unlock
 //	the storage → stop
 type shutdownStage uint8
 
@@ -145,7 +145,7 @@ func (d *driver) drained(ctx actor.Context) {
 	}
 	d.release(ErrStopped) // which ends a snapshot that is being written, too
 	d.shutdown.stage = shutdownClose
-	ctx.Stop(d.snapshot)
+	ctx.Stop(d.transfers.pid) // and then the snapshot actor
 }
 
 func (d *driver) storageClosed(ctx actor.Context, err error) {

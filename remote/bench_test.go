@@ -15,15 +15,19 @@ import (
 
 // answering answers each message at once and counts; with a limit it tells when so many have come.
 type answering struct {
-	on func(message engine.Message)
+	on      func(message engine.Message)
+	onChunk func(from engine.Peer, chunk *Chunk)
+	onAck   func(ack ChunkAck)
 }
 
 func (a *answering) PeerSeen(Hello)                                       {}
 func (a *answering) Deliver(_ engine.Peer, message engine.Message, _ int) { a.on(message) }
+func (a *answering) DeliverChunk(from engine.Peer, chunk *Chunk)          { a.onChunk(from, chunk) }
+func (a *answering) DeliverChunkAck(_ engine.Peer, ack ChunkAck)          { a.onAck(ack) }
 
 func benchPair(b *testing.B, network func() Network) (x, y Transport, hx, hy *answering) {
 	b.Helper()
-	hx, hy = &answering{func(engine.Message) {}}, &answering{func(engine.Message) {}}
+	hx, hy = &answering{on: func(engine.Message) {}}, &answering{on: func(engine.Message) {}}
 	start := func(id engine.NodeID, h Handler) Transport {
 		transport, err := network().NewTransport(introductionOf(id))
 		require.NoError(b, err)
@@ -156,5 +160,31 @@ func BenchmarkDecode(b *testing.B) {
 		r.Reset(source)
 		body, _ := readFrame(r, 1<<20)
 		_, _ = decode(body)
+	}
+}
+
+// The bytes of a snapshot, in chunks of 64 KiB and a window of 64 of them: what the stream alone can carry.
+func BenchmarkChunks(b *testing.B) {
+	x, y, hx, hy := benchPair(b, overTCP)
+	const size, window = 64 << 10, 64
+	credits := make(chan uint64, window)
+	var acknowledged uint64
+	hx.onAck = func(ack ChunkAck) { credits <- ack.Offset }
+	hy.onChunk = func(from engine.Peer, chunk *Chunk) {
+		end := chunk.Offset + size
+		chunk.Release()
+		if end%(4*size) == 0 {
+			y.SendChunkAck(from.ID, ChunkAck{Transfer: 1, Offset: end})
+		}
+	}
+	b.SetBytes(size)
+	b.ReportAllocs()
+	offset := uint64(0)
+	for b.Loop() {
+		for offset-acknowledged >= window*size {
+			acknowledged = <-credits
+		}
+		x.SendChunk(2, NewChunk(1, offset, size))
+		offset += size
 	}
 }

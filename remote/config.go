@@ -53,6 +53,7 @@ type TCPConfig struct {
 
 	Logger Logger // nil: silent
 
+	hangUp time.Duration // two IdleTimeouts without a chunk end a connection for snapshots; shorter in tests
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error) // of the system; another in tests
 }
 
@@ -72,6 +73,7 @@ func (c TCPConfig) withDefaults() TCPConfig {
 	setDefault(&c.DialTimeout, 500*time.Millisecond)
 	setDefault(&c.KeepAlive, time.Second)
 	setDefault(&c.IdleTimeout, 4*time.Second)
+	setDefault(&c.hangUp, 2*c.IdleTimeout)
 	setDefault(&c.RedialMin, 20*time.Millisecond)
 	setDefault(&c.RedialMax, max(500*time.Millisecond, c.RedialMin))
 	if c.Logger == nil {

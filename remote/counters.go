@@ -5,6 +5,8 @@ import "sync/atomic"
 // counters is [Metrics] while it is being counted.
 type counters struct {
 	sent, sentBytes, writes, received, dropped, refused, malformed, unknown, dials, dialErrors atomic.Uint64
+
+	chunksSent, chunkBytes, chunksReceived atomic.Uint64
 }
 
 func (c *counters) metrics() Metrics {
@@ -19,5 +21,9 @@ func (c *counters) metrics() Metrics {
 		Unknown:    c.unknown.Load(),
 		Dials:      c.dials.Load(),
 		DialErrors: c.dialErrors.Load(),
+
+		ChunksSent:     c.chunksSent.Load(),
+		ChunkBytes:     c.chunkBytes.Load(),
+		ChunksReceived: c.chunksReceived.Load(),
 	}
 }

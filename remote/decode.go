@@ -20,6 +20,9 @@ func decode(body []byte) (engine.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	if forSnapshots(number) {
+		return nil, malformed("message %d on a connection that is not for snapshots", number)
+	}
 	varints, count, err := scanPayload(payload, number == numAppendEntries)
 	if err != nil {
 		return nil, err
@@ -61,7 +64,7 @@ func decodeMembership(payload []byte) (engine.Membership, error) {
 
 // known reports whether this build has a message of that number.
 func known(number protowire.Number) bool {
-	return number >= numAppendEntries && number <= numLast
+	return number >= numAppendEntries && number <= numLast || forSnapshots(number)
 }
 
 // openEnvelope finds the one message of a raftpb.Envelope.

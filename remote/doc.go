@@ -41,6 +41,17 @@
 // link that moves a large frame is alive; a peer that takes no bytes gives no sign of life, so writes need no
 // deadline of their own. Lost connections are dialled again after 20 to 500 ms, with jitter.
 //
+// # Snapshots
+//
+// The bytes of snapshots have a connection of their own for each direction, so that they delay nothing: its Hello says
+// so. It is dialled when there is a [Chunk] to send, brings chunks one way and acknowledgements the other, and ends
+// when there was no chunk for two IdleTimeouts. It is no news of a peer and no route to one. A listener that
+// knows no kinds of connections refuses it by its wire version.
+//
+// Nothing waits for a receiver's disk: chunks are handed over as they come, and how many may be on their way is agreed
+// between the hosts, by acknowledgements. A chunk's data is written from where the sender read it to, and read into
+// the memory that the receiver writes it from. What is lost with a connection is sent again by the host.
+//
 // # Who writes
 //
 // A goroutine for each peer writes what is queued, many messages with one call of the system. To wake it takes longer
@@ -81,7 +92,8 @@
 // A message is delivered only if every field of it could have been said by a correct engine: terms from 1 on,
 // indexes and terms at most 2^62, positions with both parts or none, entries consecutive after Prev with terms that
 // do not fall, at least Prev's and at most the message's, known kinds, configurations that decode, at most 65,536
-// entries. Anything else closes the connection and is counted as malformed.
+// entries. A chunk names a transfer, has data, and ends at 2^62 at most. Anything else, and what is on the wrong kind of
+// connection, closes the connection and is counted as malformed.
 //
 // # Limits
 //
@@ -91,7 +103,8 @@
 //	entries waiting, per peer  32 MiB   MaxQueueBytes
 //	votes, heartbeats, answers 256 KiB  per peer; they leave before entries, and a newer heartbeat takes the place
 //	waiting, per peer                   of an older one
-//	inbound connections        256      MaxPeers, one per node id
+//	chunks waiting, per peer   32 MiB   MaxQueueBytes, beside the entries
+//	inbound connections        256      MaxPeers, one per node id, and as many for snapshots
 //
 // # Security
 //

@@ -63,21 +63,11 @@ func protoFrame(m proto.Message) ([]byte, error) {
 // readFrame reads one frame and returns its body in a buffer that belongs to the caller; an empty body is a
 // keep-alive. It refuses a body above limit before it allocates anything.
 func readFrame(r *bufio.Reader, limit int) ([]byte, error) {
-	header, err := r.Peek(frameHeaderSize)
+	length, checksum, err := readFrameHeader(r, limit)
 	if err != nil {
-		if errors.Is(err, io.EOF) && len(header) > 0 {
-			return nil, io.ErrUnexpectedEOF
-		}
 		return nil, err
 	}
-	length, checksum := binary.LittleEndian.Uint32(header), binary.LittleEndian.Uint32(header[4:])
-	if uint64(length) > uint64(limit) {
-		return nil, malformed("frame of %d bytes, more than %d", length, limit)
-	}
-	if _, err := r.Discard(frameHeaderSize); err != nil {
-		return nil, err
-	}
-	body, err := readBody(r, int(length))
+	body, err := readBody(r, length)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +75,22 @@ func readFrame(r *bufio.Reader, limit int) ([]byte, error) {
 		return nil, malformed("frame of %d bytes fails its checksum", length)
 	}
 	return body, nil
+}
+
+func readFrameHeader(r *bufio.Reader, limit int) (length int, checksum uint32, err error) {
+	header, err := r.Peek(frameHeaderSize)
+	if err != nil {
+		if errors.Is(err, io.EOF) && len(header) > 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		return 0, 0, err
+	}
+	announced, checksum := binary.LittleEndian.Uint32(header), binary.LittleEndian.Uint32(header[4:])
+	if uint64(announced) > uint64(limit) {
+		return 0, 0, malformed("frame of %d bytes, more than %d", announced, limit)
+	}
+	_, err = r.Discard(frameHeaderSize)
+	return int(announced), checksum, err
 }
 
 func readBody(r io.Reader, length int) ([]byte, error) {

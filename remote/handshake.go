@@ -18,6 +18,10 @@ import (
 // oldestVersion is the oldest wire version that this build still speaks.
 const oldestVersion = 1
 
+// snapshotVersion is the first wire version that knows kinds of connections. Whoever does not would take one for
+// snapshots for the newest one of the protocol.
+const snapshotVersion = 2
+
 // maxRefusalText bounds what a listener says, and what it can put into our log, in bytes.
 const maxRefusalText = 512
 
@@ -57,10 +61,13 @@ func helloToWire(h Hello) *raftpb.Hello {
 	w := &raftpb.Hello{
 		Version: WireVersion, OldestVersion: oldestVersion,
 		Cluster: h.Cluster.Name, NodeId: uint64(h.Peer.ID), Incarnation: uint64(h.Peer.Incarnation),
-		Epoch: h.Epoch, Address: h.Address, MinElectionTimeoutNs: int64(h.MinElectionTimeout),
+		Epoch: h.Epoch, Address: h.Address, MinElectionTimeoutNs: int64(h.MinElectionTimeout), Kind: h.kind,
 	}
 	if h.Cluster.Pinned() {
 		w.Founders = h.Cluster.Founders[:]
+	}
+	if h.kind == raftpb.ConnectionKind_CONNECTION_KIND_SNAPSHOT {
+		w.OldestVersion = snapshotVersion
 	}
 	return w
 }
@@ -78,6 +85,7 @@ func helloFromWire(w *raftpb.Hello) (Hello, error) {
 		MinElectionTimeout: time.Duration(w.GetMinElectionTimeoutNs()),
 		Version:            w.GetVersion(),
 		Epoch:              w.GetEpoch(),
+		kind:               w.GetKind(),
 	}
 	copy(h.Cluster.Founders[:], w.GetFounders())
 	if err := validateHello(h, len(w.GetFounders())); err != nil {
@@ -98,6 +106,8 @@ func validateHello(h Hello, founders int) error {
 		return errors.New("cluster name is not UTF-8")
 	case founders != 0 && founders != len(h.Cluster.Founders):
 		return fmt.Errorf("founders' hash of %d bytes", founders)
+	case raftpb.ConnectionKind_name[int32(h.kind)] == "":
+		return fmt.Errorf("connection of unknown kind %d", h.kind)
 	case h.MinElectionTimeout < 0:
 		return errors.New("negative minimum election timeout")
 	}
@@ -153,7 +163,7 @@ func introduce(conn net.Conn, r *bufio.Reader, local Hello, to engine.NodeID) (H
 	return remote, nil
 }
 
-// readHello is the first part of the listener's half: who is it?
+// readHello is the first part of the listener's half: who is it, and what for?
 func readHello(r *bufio.Reader, local Hello) (Hello, error) {
 	var hello raftpb.Hello
 	if err := readHandshake(r, &hello); err != nil {

@@ -102,8 +102,8 @@ func TestAHelloThatBreaksARuleIsRefusedWithTheReason(t *testing.T) {
 		"address, no host": {func(h *raftpb.Hello) { h.Address = ":7001" }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "no host and port"},
 		"long address":     {func(h *raftpb.Hello) { h.Address = strings.Repeat("a", 1100) + ":1" }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "address of 1102 bytes"},
 		"negative timeout": {func(h *raftpb.Hello) { h.MinElectionTimeoutNs = -1 }, raftpb.RefusalReason_REFUSAL_REASON_INVALID_HELLO, "negative"},
-		"no version":       {func(h *raftpb.Hello) { h.Version = 0 }, raftpb.RefusalReason_REFUSAL_REASON_WRONG_VERSION, "this node 1..1"},
-		"too new":          {func(h *raftpb.Hello) { h.Version, h.OldestVersion = 3, 2 }, raftpb.RefusalReason_REFUSAL_REASON_WRONG_VERSION, "peer speaks wire versions 2..3"},
+		"no version":       {func(h *raftpb.Hello) { h.Version = 0 }, raftpb.RefusalReason_REFUSAL_REASON_WRONG_VERSION, "this node 1..2"},
+		"too new":          {func(h *raftpb.Hello) { h.Version, h.OldestVersion = WireVersion+2, WireVersion+1 }, raftpb.RefusalReason_REFUSAL_REASON_WRONG_VERSION, "peer speaks wire versions 3..4"},
 	} {
 		transport, heard := listening(t)
 		s := dial(t, transport)
@@ -178,12 +178,12 @@ func TestNewsOfAnAnswerDoNotComeAfterThoseOfANewerProcess(t *testing.T) {
 	restarted.Epoch++
 	require.NoError(t, p.setRemote(answered))
 	p.noticeAlive(restarted)
-	require.ErrorIs(t, p.tellAnswered(answered), errPeerAlive)
+	require.ErrorIs(t, p.answered(answered), errPeerAlive)
 	p.tellSeen(restarted)
-	require.NoError(t, p.tellAnswered(restarted))
+	require.NoError(t, p.answered(restarted))
 	require.EqualValues(t, 2, (<-heard.seen).Epoch)
 	require.EqualValues(t, 2, (<-heard.seen).Epoch)
 	p.stop()
-	require.ErrorIs(t, p.tellAnswered(restarted), net.ErrClosed)
+	require.ErrorIs(t, p.answered(restarted), net.ErrClosed)
 	require.Empty(t, heard.seen)
 }

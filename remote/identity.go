@@ -38,15 +38,15 @@ func holdsName(conn net.Conn, name string) error {
 }
 
 // clientTLS returns the configuration for dialling a peer: whose certificate is expected there.
-func (p *peer) clientTLS() *tls.Config {
-	cfg := p.t.cfg.ClientTLS
+func (c *caller) clientTLS() *tls.Config {
+	cfg := c.t.cfg.ClientTLS
 	switch {
-	case p.t.cfg.PeerName != nil:
+	case c.t.cfg.PeerName != nil:
 		cfg = cfg.Clone()
-		cfg.ServerName = p.t.cfg.PeerName(p.id)
+		cfg.ServerName = c.t.cfg.PeerName(c.id)
 	case cfg.ServerName == "":
 		cfg = cfg.Clone()
-		cfg.ServerName, _, _ = net.SplitHostPort(p.address)
+		cfg.ServerName, _, _ = net.SplitHostPort(c.address)
 	}
 	return cfg
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/remote/raftpb"
 )
 
@@ -27,8 +28,11 @@ type inbound struct {
 	order uint64 // of its arrival
 	hello Hello
 	older *inbound      // the connection it replaced; may be nil
-	route *peer         // the way back, as it was when the handshake was done
+	route *peer         // the way back, as it was when the handshake was done; nil with snapshots
 	done  chan struct{} // closed when nothing of this connection reaches the handler any more
+
+	snapshots bool // it brings chunks, and takes acknowledgements too
+	acks      *ackBox
 }
 
 // awaitOlder lets nothing of the older connection come after the news of this one.
@@ -96,8 +100,8 @@ func (t *tcpTransport) receive(raw net.Conn, order uint64) {
 		conn = tls.Server(raw, t.cfg.ServerTLS)
 	}
 	source := &vitalConn{Conn: conn, keepAlive: t.cfg.KeepAlive, idleTimeout: t.cfg.IdleTimeout}
-	reader := bufio.NewReaderSize(source, readBufferSize)
-	in := &inbound{conn: raw, order: order, done: make(chan struct{})}
+	reader := bufio.NewReaderSize(source, maxHandshakeBytes)
+	in := &inbound{conn: raw, order: order, done: make(chan struct{}), acks: newAckBox()}
 	err := t.identify(in, conn, reader)
 	if err != nil {
 		t.noteStranger(raw, err)
@@ -110,8 +114,12 @@ func (t *tcpTransport) receive(raw net.Conn, order uint64) {
 		return
 	}
 	source.vital = true
+	if in.snapshots {
+		t.noteEnd(in, t.deliverChunks(in, conn, reader))
+		return
+	}
 	in.route.tellSeen(in.hello)
-	t.noteEnd(in, t.deliverAll(in, reader))
+	t.noteEnd(in, t.deliverAll(in, bufio.NewReaderSize(reader, readBufferSize)))
 }
 
 // identify is the first half of the listener's handshake: it admits the connection, or answers why it does not. The
@@ -126,7 +134,7 @@ func (t *tcpTransport) identify(in *inbound, conn net.Conn, reader *bufio.Reader
 		err = t.authenticate(conn, hello.Peer.ID)
 	}
 	if err == nil {
-		in.hello = hello
+		in.hello, in.snapshots = hello, hello.kind == raftpb.ConnectionKind_CONNECTION_KIND_SNAPSHOT
 		err = t.admit(in)
 	}
 	if err != nil {
@@ -148,8 +156,8 @@ func (t *tcpTransport) welcome(conn net.Conn) error {
 func (t *tcpTransport) admit(in *inbound) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	id := in.hello.Peer.ID
-	older := t.inbound[id]
+	id, connections := in.hello.Peer.ID, t.connections(in)
+	older := connections[id]
 	_, waiting := t.strangers[in.conn]
 	switch {
 	case t.closed:
@@ -158,8 +166,8 @@ func (t *tcpTransport) admit(in *inbound) error {
 		return net.ErrClosed
 	case !t.local.Cluster.Same(in.hello.Cluster): // the cluster was pinned meanwhile
 		return judge(t.local, in.hello)
-	case older == nil && len(t.inbound) >= t.cfg.MaxPeers:
-		return refuse(raftpb.RefusalReason_REFUSAL_REASON_TOO_MANY_PEERS, "this node has %d peers already", len(t.inbound))
+	case older == nil && len(connections) >= t.cfg.MaxPeers:
+		return refuse(raftpb.RefusalReason_REFUSAL_REASON_TOO_MANY_PEERS, "this node has %d peers already", len(connections))
 	case older != nil && older.order > in.order:
 		return refuse(raftpb.RefusalReason_REFUSAL_REASON_LATE, "a newer connection of %v is there", id)
 	case older != nil:
@@ -167,9 +175,19 @@ func (t *tcpTransport) admit(in *inbound) error {
 		in.older = older
 	}
 	delete(t.strangers, in.conn)
-	t.inbound[id] = in
-	in.route = t.learnRoute(in.hello)
+	connections[id] = in
+	if !in.snapshots {
+		in.route = t.learnRoute(in.hello)
+	}
 	return nil
+}
+
+// connections returns where a connection of its kind belongs.
+func (t *tcpTransport) connections(in *inbound) map[engine.NodeID]*inbound {
+	if in.snapshots {
+		return t.porters
+	}
+	return t.inbound
 }
 
 // leave forgets a connection, and with it the route that only its handshake knew: so learned routes are as bounded
@@ -178,12 +196,12 @@ func (t *tcpTransport) leave(in *inbound) {
 	close(in.done)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	id := in.hello.Peer.ID
-	if t.inbound[id] != in {
+	id, connections := in.hello.Peer.ID, t.connections(in)
+	if connections[id] != in {
 		return
 	}
-	delete(t.inbound, id)
-	if p := t.peers[id]; p != nil && p.learned() {
+	delete(connections, id)
+	if p := t.peers[id]; !in.snapshots && p != nil && p.learned() {
 		t.removeRoute(id)
 	}
 }

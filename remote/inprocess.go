@@ -22,6 +22,7 @@ type InProcess struct {
 	sides      map[engine.NodeID]int // of the partition; zero: the rest
 	partitions int
 	drop       func(from, to engine.NodeID, message engine.Message) bool
+	dropChunk  func(from, to engine.NodeID, chunk *Chunk) bool
 }
 
 // direction is one way between two nodes.
@@ -90,10 +91,19 @@ func (n *InProcess) Drop(lose func(from, to engine.NodeID, message engine.Messag
 	n.drop = lose
 }
 
+// DropChunks loses every piece of a snapshot for which lose returns true, as Drop does with messages; their
+// acknowledgements are lost only by Partition and Cut.
+func (n *InProcess) DropChunks(lose func(from, to engine.NodeID, chunk *Chunk) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.dropChunk = lose
+}
+
 // passage is what the network says of one way at this moment.
 type passage struct {
-	target *inProcessTransport // nil: nobody is there, or the way is cut
-	drop   func(from, to engine.NodeID, message engine.Message) bool
+	target    *inProcessTransport // nil: nobody is there, or the way is cut
+	drop      func(from, to engine.NodeID, message engine.Message) bool
+	dropChunk func(from, to engine.NodeID, chunk *Chunk) bool
 }
 
 func (n *InProcess) passage(from, to engine.NodeID, address string) passage {
@@ -102,7 +112,7 @@ func (n *InProcess) passage(from, to engine.NodeID, address string) passage {
 	if n.cut[direction{from, to}] || n.sides[from] != n.sides[to] {
 		return passage{}
 	}
-	return passage{target: n.transports[address], drop: n.drop}
+	return passage{target: n.transports[address], drop: n.drop, dropChunk: n.dropChunk}
 }
 
 func (n *InProcess) at(address string) *inProcessTransport {
@@ -334,6 +344,45 @@ func (t *inProcessTransport) deliver(from engine.Peer, message engine.Message, s
 		t.received.Add(1)
 		h.Deliver(from, message, size)
 	})
+}
+
+func (t *inProcessTransport) SendChunk(to engine.NodeID, chunk *Chunk) bool {
+	if err := chunk.validate(); err != nil {
+		panic(fmt.Sprintf("remote: %v sends what no host sends: %v", t.introduction().Peer, err))
+	}
+	way, ok := t.connect(to)
+	local := t.introduction().Peer
+	if !ok {
+		t.dropped.Add(1)
+		chunk.Release()
+		return false
+	}
+	t.chunksSent.Add(1)
+	t.chunkBytes.Add(uint64(len(chunk.Data)))
+	if way.dropChunk != nil && way.dropChunk(local.ID, to, chunk) || !way.target.deliverChunk(local, chunk) {
+		chunk.Release()
+	}
+	return true
+}
+
+// deliverChunk reports whether the handler has got the chunk.
+func (t *inProcessTransport) deliverChunk(from engine.Peer, chunk *Chunk) bool {
+	return t.handle(func(h Handler) {
+		t.chunksReceived.Add(1)
+		h.DeliverChunk(from, chunk)
+	})
+}
+
+func (t *inProcessTransport) ChunksWaiting(engine.NodeID) int { return 0 }
+
+func (t *inProcessTransport) SendChunkAck(to engine.NodeID, ack ChunkAck) {
+	way, ok := t.connect(to)
+	if !ok {
+		t.dropped.Add(1)
+		return
+	}
+	from := t.introduction().Peer
+	way.target.handle(func(h Handler) { h.DeliverChunkAck(from, ack) })
 }
 
 func (t *inProcessTransport) Metrics() Metrics { return t.metrics() }

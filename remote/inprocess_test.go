@@ -15,7 +15,7 @@ func joined(t *testing.T, network *InProcess, ids ...engine.NodeID) map[engine.N
 	for _, id := range ids {
 		transport, err := network.NewTransport(introductionOf(id))
 		require.NoError(t, err)
-		require.NoError(t, transport.Start(&ears{make(chan Hello, 100), make(chan engine.Message, 100)}))
+		require.NoError(t, transport.Start(newEars()))
 		t.Cleanup(func() { require.NoError(t, transport.Close()) })
 		transports[id] = transport
 	}

@@ -36,6 +36,7 @@ func (n *TCP) NewTransport(local Hello) (Transport, error) {
 		local:     local,
 		peers:     make(map[engine.NodeID]*peer),
 		inbound:   make(map[engine.NodeID]*inbound),
+		porters:   make(map[engine.NodeID]*inbound),
 		strangers: make(map[net.Conn]uint64),
 	}, nil
 }
@@ -54,6 +55,7 @@ type tcpTransport struct {
 	closed    bool
 	peers     map[engine.NodeID]*peer    // routes; each dials one outbound connection
 	inbound   map[engine.NodeID]*inbound // the newest inbound connection of each peer
+	porters   map[engine.NodeID]*inbound // the same, of those that bring snapshots
 	accepted  uint64                     // inbound connections so far
 	strangers map[net.Conn]uint64        // inbound, before the handshake is done, with their order of arrival
 	running   sync.WaitGroup             // every goroutine; added to under mu while not closed
@@ -79,7 +81,7 @@ func (t *tcpTransport) Start(handler Handler) error {
 	}
 	t.running.Go(t.accept)
 	for _, p := range t.peers {
-		t.running.Go(p.run)
+		p.start()
 	}
 	return nil
 }
@@ -112,7 +114,7 @@ func (t *tcpTransport) replaceRoute(to engine.NodeID, address string, learned bo
 	p := newPeer(t, to, address, learned)
 	t.peers[to] = p
 	if t.started {
-		t.running.Go(p.run)
+		p.start()
 	}
 	return p
 }
@@ -128,8 +130,17 @@ func (t *tcpTransport) DropRoute(to engine.NodeID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.removeRoute(to)
-	if in := t.inbound[to]; in != nil {
-		in.conn.Close()
+	t.closeInbound(func(in *inbound) bool { return in.hello.Peer.ID == to })
+}
+
+// closeInbound closes the inbound connections, of either kind, that are unwanted. The caller holds mu.
+func (t *tcpTransport) closeInbound(unwanted func(*inbound) bool) {
+	for _, connections := range []map[engine.NodeID]*inbound{t.inbound, t.porters} {
+		for _, in := range connections {
+			if unwanted(in) {
+				in.conn.Close()
+			}
+		}
 	}
 }
 
@@ -159,11 +170,7 @@ func (t *tcpTransport) pin(id engine.ClusterID) (was engine.ClusterID, ok bool) 
 		return was, false
 	}
 	t.local.Cluster = id
-	for _, in := range t.inbound {
-		if !in.hello.Cluster.Same(id) {
-			in.conn.Close()
-		}
-	}
+	t.closeInbound(func(in *inbound) bool { return !in.hello.Cluster.Same(id) })
 	for _, p := range t.peers {
 		p.closeUnless(func(remote Hello) bool { return remote.Cluster.Same(id) })
 	}
@@ -171,12 +178,16 @@ func (t *tcpTransport) pin(id engine.ClusterID) (was engine.ClusterID, ok bool) 
 }
 
 func (t *tcpTransport) Send(to engine.NodeID, message engine.Message) {
-	t.mu.RLock()
-	p := t.peers[to]
-	t.mu.RUnlock()
+	p := t.route(to)
 	if p == nil || !t.queue(p, message) {
 		t.dropped.Add(1)
 	}
+}
+
+func (t *tcpTransport) route(to engine.NodeID) *peer {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.peers[to]
 }
 
 func (t *tcpTransport) queue(p *peer, message engine.Message) bool {
@@ -186,6 +197,32 @@ func (t *tcpTransport) queue(p *peer, message engine.Message) bool {
 		return false
 	}
 	return p.send(message, frameHeaderSize+size)
+}
+
+func (t *tcpTransport) SendChunk(to engine.NodeID, chunk *Chunk) bool {
+	p := t.route(to)
+	if p == nil || len(chunk.Data)+maxChunkHead > t.cfg.MaxFrameBytes || !p.courier.chunks.push(chunk) {
+		chunk.Release()
+		t.dropped.Add(1)
+		return false
+	}
+	return true
+}
+
+func (t *tcpTransport) ChunksWaiting(to engine.NodeID) int {
+	if p := t.route(to); p != nil {
+		return p.courier.chunks.waiting()
+	}
+	return 0
+}
+
+func (t *tcpTransport) SendChunkAck(to engine.NodeID, ack ChunkAck) {
+	t.mu.RLock()
+	in := t.porters[to]
+	t.mu.RUnlock()
+	if in == nil || !in.acks.push(ack) {
+		t.dropped.Add(1)
+	}
 }
 
 func (t *tcpTransport) Metrics() Metrics { return t.metrics() }
@@ -209,9 +246,7 @@ func (t *tcpTransport) closeConnections() {
 	for conn := range t.strangers {
 		conn.Close()
 	}
-	for _, in := range t.inbound {
-		in.conn.Close()
-	}
+	t.closeInbound(func(*inbound) bool { return true })
 	for _, p := range t.peers {
 		p.stop()
 	}

@@ -22,10 +22,18 @@ import (
 type ears struct {
 	seen     chan Hello
 	messages chan engine.Message
+	chunks   chan *Chunk
+	acks     chan ChunkAck
+}
+
+func newEars() *ears {
+	return &ears{make(chan Hello, 1000), make(chan engine.Message, 1000), make(chan *Chunk, 1000), make(chan ChunkAck, 1000)}
 }
 
 func (e *ears) PeerSeen(hello Hello)                                 { e.seen <- hello }
 func (e *ears) Deliver(_ engine.Peer, message engine.Message, _ int) { e.messages <- message }
+func (e *ears) DeliverChunk(_ engine.Peer, chunk *Chunk)             { e.chunks <- chunk }
+func (e *ears) DeliverChunkAck(_ engine.Peer, ack ChunkAck)          { e.acks <- ack }
 
 func introductionOf(id engine.NodeID) Hello {
 	return Hello{
@@ -50,7 +58,7 @@ func listeningAs(t *testing.T, id engine.NodeID, change ...func(*TCPConfig)) (*t
 	local := introductionOf(id)
 	transport, err := NewTCP(cfg).NewTransport(local)
 	require.NoError(t, err)
-	heard := &ears{make(chan Hello, 1000), make(chan engine.Message, 1000)}
+	heard := newEars()
 	require.NoError(t, transport.Start(heard))
 	t.Cleanup(func() { require.NoError(t, transport.Close()) })
 	return transport.(*tcpTransport), heard
@@ -286,6 +294,13 @@ func (g *gated) Deliver(_ engine.Peer, message engine.Message, _ int) {
 	g.events <- message
 }
 
+func (g *gated) DeliverChunk(_ engine.Peer, chunk *Chunk) {
+	<-g.gate
+	g.events <- chunk
+}
+
+func (g *gated) DeliverChunkAck(engine.Peer, ChunkAck) {}
+
 // A handler that is told of a new process must not then get a message of the old one.
 func TestNothingOfAnOlderConnectionComesAfterTheNewsOfANewer(t *testing.T) {
 	transport, err := NewTCP(TCPConfig{Listen: "127.0.0.1:0", IdleTimeout: time.Hour}).NewTransport(introductionOf(1))
@@ -487,7 +502,7 @@ func TestPinningAClusterClosesConnectionsOfOthers(t *testing.T) {
 	local.Cluster.Founders = [16]byte{}
 	transport, err := NewTCP(TCPConfig{Listen: "127.0.0.1:0", IdleTimeout: time.Hour}).NewTransport(local)
 	require.NoError(t, err)
-	require.NoError(t, transport.Start(&ears{make(chan Hello, 10), make(chan engine.Message, 10)}))
+	require.NoError(t, transport.Start(newEars()))
 	defer func() { require.NoError(t, transport.Close()) }()
 	peer := fake(t)
 	transport.SetRoute(3, peer.address())

@@ -4,10 +4,11 @@ import (
 	"time"
 
 	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/remote/raftpb"
 )
 
 // WireVersion is the version of the wire protocol that this build speaks.
-const WireVersion = 1
+const WireVersion = 2
 
 // Hello is what a node says of itself when a connection begins.
 type Hello struct {
@@ -17,6 +18,8 @@ type Hello struct {
 	MinElectionTimeout time.Duration // before which the sender begins no election; 0: not said, so no lease may rest on it
 	Version            uint32        // [WireVersion] of the sender
 	Epoch              uint64        // of the sending process; a restart draws another
+
+	kind raftpb.ConnectionKind // of the connection; of the handshakes that a Handler hears of it is the protocol's
 }
 
 // Handler receives what a transport brings. Its methods are called from the transport's goroutines, several at
@@ -26,6 +29,12 @@ type Handler interface {
 	PeerSeen(hello Hello)
 	// Deliver hands over a validated message. Size is its length on the wire, in bytes.
 	Deliver(from engine.Peer, message engine.Message, size int)
+	// DeliverChunk hands over a piece of a snapshot: the handler owns it, and releases it. No PeerSeen comes before it,
+	// and nothing says that the transfer which it names was ever agreed on. Chunks of one transfer may be lost, repeated
+	// and, when connections change, reordered.
+	DeliverChunk(from engine.Peer, chunk *Chunk)
+	// DeliverChunkAck hands over what the receiver of a transfer says of it. It may be as late as a chunk.
+	DeliverChunkAck(from engine.Peer, ack ChunkAck)
 }
 
 // Transport carries messages between the members of one cluster. Send never blocks and may drop; reliability
@@ -43,6 +52,16 @@ type Transport interface {
 	PinCluster(id engine.ClusterID)
 	// Send queues a message for a peer. It drops it when there is no route or the peer's queue is full.
 	Send(to engine.NodeID, message engine.Message)
+	// SendChunk queues a piece of a snapshot, which belongs to the transport from now on, on a way where it delays no
+	// message of the protocol. It reports false when it drops the chunk at once: there is no route, or no room. One that
+	// it took may still be lost.
+	SendChunk(to engine.NodeID, chunk *Chunk) bool
+	// ChunksWaiting returns about how many bytes of chunks for a peer the network has not taken yet: while there are any,
+	// that no acknowledgement comes does not mean that something was lost.
+	ChunksWaiting(to engine.NodeID) int
+	// SendChunkAck answers a chunk, on the way that chunks of that peer take. Of several acknowledgements of one
+	// transfer that wait only the newest leaves.
+	SendChunkAck(to engine.NodeID, ack ChunkAck)
 	Metrics() Metrics
 	// Close closes every connection and waits for the transport's goroutines. Nothing is delivered after it
 	// returned.
@@ -68,4 +87,8 @@ type Metrics struct {
 	Unknown    uint64 // messages of an unknown type from a newer peer, ignored
 	Dials      uint64 // connections made
 	DialErrors uint64
+
+	ChunksSent     uint64 // pieces of snapshots written to a connection
+	ChunkBytes     uint64 // that they took
+	ChunksReceived uint64 // delivered
 }

@@ -51,6 +51,7 @@ const (
 	Disk      = "persistence"
 	Apply     = "apply"
 	Snapshots = "snapshot"
+	Transfers = "transfer"
 	Transport = "transport"
 )
 

@@ -20,6 +20,9 @@ type Network struct {
 	latency map[way]span
 	ways    map[way]*lane
 	present map[engine.NodeID]*transport
+
+	chunkWays map[way]*lane
+	chunkRate int
 }
 
 // way is one direction between two nodes; a zero node stands for any.
@@ -29,6 +32,8 @@ type way struct{ from, to engine.NodeID }
 type lane struct {
 	random *rand.Rand
 	last   engine.Instant // when the newest message arrives
+
+	waiting int // bytes of chunks that have not arrived
 }
 
 // NewNetwork returns a network without nodes, on which a message takes between 100 µs and 1 ms.
@@ -36,6 +41,7 @@ func NewNetwork(loop *Loop) *Network {
 	n := &Network{
 		InProcess: remote.NewInProcess(), loop: loop,
 		latency: make(map[way]span), ways: make(map[way]*lane), present: make(map[engine.NodeID]*transport),
+		chunkWays: make(map[way]*lane),
 	}
 	n.SetLatency(0, 0, 100*time.Microsecond, time.Millisecond)
 	return n
@@ -85,13 +91,19 @@ func (n *Network) carry(on way, do func()) {
 func (n *Network) arrival(on way, now engine.Instant) engine.Instant {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	l := n.ways[on]
-	if l == nil {
-		l = &lane{random: rand.New(rand.NewPCG(n.loop.chance.Uint64(), uint64(on.from)<<32^uint64(on.to)))}
-		n.ways[on] = l
-	}
+	l := n.lane(n.ways, on)
 	l.last = max(l.last+1, now+engine.Instant(n.latencyOf(on).draw(l.random)))
 	return l.last
+}
+
+// lane returns the one of the way, a new one at first. The caller holds mu.
+func (n *Network) lane(ways map[way]*lane, on way) *lane {
+	l := ways[on]
+	if l == nil {
+		l = &lane{random: rand.New(rand.NewPCG(n.loop.chance.Uint64(), uint64(on.from)<<32^uint64(on.to)))}
+		ways[on] = l
+	}
+	return l
 }
 
 func (n *Network) latencyOf(on way) span {

@@ -40,7 +40,8 @@ type node[C, R any] struct {
 	faults  *persistence.FaultFS // around disk
 	useIDs  *rand.Rand           // of segments; goes on over restarts
 	lives   int
-	fuse    int // operations on the disk until the power goes; zero: it stays
+	fuse    int  // operations on the disk until the power goes; zero: it stays
+	joins   bool // it is no founder
 
 	// Of the present life.
 	seat    *Seat // nil: down
@@ -223,6 +224,8 @@ func (c *Cluster[C, R]) Restart(id engine.NodeID) {
 		c.t.Fatalf("testkit: %v: %v", id, err)
 	case exists || n.foreignStorage:
 		n.start(actors.Recover{})
+	case n.joins:
+		n.start(actors.Join{})
 	default:
 		n.start(actors.NewCluster{Members: c.members})
 	}

@@ -5,7 +5,8 @@
 // source: remote/raftpb/raft.proto
 
 // What nodes say to each other. A connection begins with one Hello from its dialler and one HelloAnswer from its
-// listener; then the dialler sends Envelopes and the listener only keep-alives (package remote draws the frames).
+// listener; then the dialler sends Envelopes and the listener only keep-alives, and on a connection for snapshots
+// Envelopes with acknowledgements (package remote draws the frames).
 //
 // This file is the contract of the wire:
 //   - a field number, once released, never changes its meaning and is never used again;
@@ -29,6 +30,54 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+type ConnectionKind int32
+
+const (
+	// What engines say to each other.
+	ConnectionKind_CONNECTION_KIND_PROTOCOL ConnectionKind = 0
+	// SnapshotChunk from the dialler, SnapshotChunkAck from the listener, and nothing else. Since version 2.
+	ConnectionKind_CONNECTION_KIND_SNAPSHOT ConnectionKind = 1
+)
+
+// Enum value maps for ConnectionKind.
+var (
+	ConnectionKind_name = map[int32]string{
+		0: "CONNECTION_KIND_PROTOCOL",
+		1: "CONNECTION_KIND_SNAPSHOT",
+	}
+	ConnectionKind_value = map[string]int32{
+		"CONNECTION_KIND_PROTOCOL": 0,
+		"CONNECTION_KIND_SNAPSHOT": 1,
+	}
+)
+
+func (x ConnectionKind) Enum() *ConnectionKind {
+	p := new(ConnectionKind)
+	*p = x
+	return p
+}
+
+func (x ConnectionKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConnectionKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_remote_raftpb_raft_proto_enumTypes[0].Descriptor()
+}
+
+func (ConnectionKind) Type() protoreflect.EnumType {
+	return &file_remote_raftpb_raft_proto_enumTypes[0]
+}
+
+func (x ConnectionKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConnectionKind.Descriptor instead.
+func (ConnectionKind) EnumDescriptor() ([]byte, []int) {
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{0}
+}
 
 type RefusalReason int32
 
@@ -89,11 +138,11 @@ func (x RefusalReason) String() string {
 }
 
 func (RefusalReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_remote_raftpb_raft_proto_enumTypes[0].Descriptor()
+	return file_remote_raftpb_raft_proto_enumTypes[1].Descriptor()
 }
 
 func (RefusalReason) Type() protoreflect.EnumType {
-	return &file_remote_raftpb_raft_proto_enumTypes[0]
+	return &file_remote_raftpb_raft_proto_enumTypes[1]
 }
 
 func (x RefusalReason) Number() protoreflect.EnumNumber {
@@ -102,7 +151,7 @@ func (x RefusalReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RefusalReason.Descriptor instead.
 func (RefusalReason) EnumDescriptor() ([]byte, []int) {
-	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{0}
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{1}
 }
 
 // EntryKind says who an entry speaks to. A receiver refuses a kind it does not know: an entry cannot be skipped.
@@ -142,11 +191,11 @@ func (x EntryKind) String() string {
 }
 
 func (EntryKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_remote_raftpb_raft_proto_enumTypes[1].Descriptor()
+	return file_remote_raftpb_raft_proto_enumTypes[2].Descriptor()
 }
 
 func (EntryKind) Type() protoreflect.EnumType {
-	return &file_remote_raftpb_raft_proto_enumTypes[1]
+	return &file_remote_raftpb_raft_proto_enumTypes[2]
 }
 
 func (x EntryKind) Number() protoreflect.EnumNumber {
@@ -155,7 +204,7 @@ func (x EntryKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use EntryKind.Descriptor instead.
 func (EntryKind) EnumDescriptor() ([]byte, []int) {
-	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{1}
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{2}
 }
 
 type SnapshotVerdict int32
@@ -194,11 +243,11 @@ func (x SnapshotVerdict) String() string {
 }
 
 func (SnapshotVerdict) Descriptor() protoreflect.EnumDescriptor {
-	return file_remote_raftpb_raft_proto_enumTypes[2].Descriptor()
+	return file_remote_raftpb_raft_proto_enumTypes[3].Descriptor()
 }
 
 func (SnapshotVerdict) Type() protoreflect.EnumType {
-	return &file_remote_raftpb_raft_proto_enumTypes[2]
+	return &file_remote_raftpb_raft_proto_enumTypes[3]
 }
 
 func (x SnapshotVerdict) Number() protoreflect.EnumNumber {
@@ -207,7 +256,7 @@ func (x SnapshotVerdict) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SnapshotVerdict.Descriptor instead.
 func (SnapshotVerdict) EnumDescriptor() ([]byte, []int) {
-	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{2}
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{3}
 }
 
 // Hello introduces a node. Both ends say it: the dialler first, the listener within its Welcome.
@@ -232,7 +281,10 @@ type Hello struct {
 	// Zero: not said.
 	MinElectionTimeoutNs int64 `protobuf:"varint,9,opt,name=min_election_timeout_ns,json=minElectionTimeoutNs,proto3" json:"min_election_timeout_ns,omitempty"`
 	// Whom the dialler means; zero: not said, and so in a Welcome. Any other node refuses.
-	ToNodeId      uint64 `protobuf:"varint,10,opt,name=to_node_id,json=toNodeId,proto3" json:"to_node_id,omitempty"`
+	ToNodeId uint64 `protobuf:"varint,10,opt,name=to_node_id,json=toNodeId,proto3" json:"to_node_id,omitempty"`
+	// What the dialler is going to send; a listener refuses what it does not know. Connections that are not for the
+	// protocol have an oldest_version of at least 2: a listener of version 1 would take one for the protocol's.
+	Kind          ConnectionKind `protobuf:"varint,11,opt,name=kind,proto3,enum=yggr.raft.v1.ConnectionKind" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,6 +387,13 @@ func (x *Hello) GetToNodeId() uint64 {
 		return x.ToNodeId
 	}
 	return 0
+}
+
+func (x *Hello) GetKind() ConnectionKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ConnectionKind_CONNECTION_KIND_PROTOCOL
 }
 
 // HelloAnswer ends the handshake. After a refusal the listener closes the connection.
@@ -492,6 +551,8 @@ type Envelope struct {
 	//	*Envelope_Removed
 	//	*Envelope_SnapshotOffer
 	//	*Envelope_SnapshotOfferResponse
+	//	*Envelope_SnapshotChunk
+	//	*Envelope_SnapshotChunkAck
 	Message       isEnvelope_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -642,6 +703,24 @@ func (x *Envelope) GetSnapshotOfferResponse() *SnapshotOfferResponse {
 	return nil
 }
 
+func (x *Envelope) GetSnapshotChunk() *SnapshotChunk {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_SnapshotChunk); ok {
+			return x.SnapshotChunk
+		}
+	}
+	return nil
+}
+
+func (x *Envelope) GetSnapshotChunkAck() *SnapshotChunkAck {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_SnapshotChunkAck); ok {
+			return x.SnapshotChunkAck
+		}
+	}
+	return nil
+}
+
 type isEnvelope_Message interface {
 	isEnvelope_Message()
 }
@@ -694,6 +773,14 @@ type Envelope_SnapshotOfferResponse struct {
 	SnapshotOfferResponse *SnapshotOfferResponse `protobuf:"bytes,12,opt,name=snapshot_offer_response,json=snapshotOfferResponse,proto3,oneof"`
 }
 
+type Envelope_SnapshotChunk struct {
+	SnapshotChunk *SnapshotChunk `protobuf:"bytes,32,opt,name=snapshot_chunk,json=snapshotChunk,proto3,oneof"`
+}
+
+type Envelope_SnapshotChunkAck struct {
+	SnapshotChunkAck *SnapshotChunkAck `protobuf:"bytes,33,opt,name=snapshot_chunk_ack,json=snapshotChunkAck,proto3,oneof"`
+}
+
 func (*Envelope_AppendEntries) isEnvelope_Message() {}
 
 func (*Envelope_AppendEntriesResponse) isEnvelope_Message() {}
@@ -717,6 +804,10 @@ func (*Envelope_Removed) isEnvelope_Message() {}
 func (*Envelope_SnapshotOffer) isEnvelope_Message() {}
 
 func (*Envelope_SnapshotOfferResponse) isEnvelope_Message() {}
+
+func (*Envelope_SnapshotChunk) isEnvelope_Message() {}
+
+func (*Envelope_SnapshotChunkAck) isEnvelope_Message() {}
 
 // Entry is one slot of the log.
 type Entry struct {
@@ -1585,6 +1676,129 @@ func (x *SnapshotOfferResponse) GetMatch() uint64 {
 	return 0
 }
 
+// SnapshotChunk is a piece of a snapshot's file, of a transfer that was offered and accepted: transfer is not zero, data is
+// not empty, offset plus its length at most 2^62.
+type SnapshotChunk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Transfer      uint64                 `protobuf:"varint,1,opt,name=transfer,proto3" json:"transfer,omitempty"`
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	Data          []byte                 `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotChunk) Reset() {
+	*x = SnapshotChunk{}
+	mi := &file_remote_raftpb_raft_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotChunk) ProtoMessage() {}
+
+func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_remote_raftpb_raft_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
+func (*SnapshotChunk) Descriptor() ([]byte, []int) {
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SnapshotChunk) GetTransfer() uint64 {
+	if x != nil {
+		return x.Transfer
+	}
+	return 0
+}
+
+func (x *SnapshotChunk) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *SnapshotChunk) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+// SnapshotChunkAck: everything before offset has arrived, in order. With stop, no more of the transfer is wanted.
+type SnapshotChunkAck struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Transfer      uint64                 `protobuf:"varint,1,opt,name=transfer,proto3" json:"transfer,omitempty"`
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	Stop          bool                   `protobuf:"varint,3,opt,name=stop,proto3" json:"stop,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotChunkAck) Reset() {
+	*x = SnapshotChunkAck{}
+	mi := &file_remote_raftpb_raft_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotChunkAck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotChunkAck) ProtoMessage() {}
+
+func (x *SnapshotChunkAck) ProtoReflect() protoreflect.Message {
+	mi := &file_remote_raftpb_raft_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotChunkAck.ProtoReflect.Descriptor instead.
+func (*SnapshotChunkAck) Descriptor() ([]byte, []int) {
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SnapshotChunkAck) GetTransfer() uint64 {
+	if x != nil {
+		return x.Transfer
+	}
+	return 0
+}
+
+func (x *SnapshotChunkAck) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *SnapshotChunkAck) GetStop() bool {
+	if x != nil {
+		return x.Stop
+	}
+	return false
+}
+
 // Removed: the receiver is no member as of the position commit_term/commit_index, which is not zero.
 type Removed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1599,7 +1813,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_remote_raftpb_raft_proto_msgTypes[16]
+	mi := &file_remote_raftpb_raft_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1611,7 +1825,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_remote_raftpb_raft_proto_msgTypes[16]
+	mi := &file_remote_raftpb_raft_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1624,7 +1838,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{16}
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Removed) GetTerm() uint64 {
@@ -1659,7 +1873,7 @@ var File_remote_raftpb_raft_proto protoreflect.FileDescriptor
 
 const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\n" +
-	"\x18remote/raftpb/raft.proto\x12\fyggr.raft.v1\"\xbe\x02\n" +
+	"\x18remote/raftpb/raft.proto\x12\fyggr.raft.v1\"\xf0\x02\n" +
 	"\x05Hello\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12%\n" +
 	"\x0eoldest_version\x18\x02 \x01(\rR\roldestVersion\x12\x18\n" +
@@ -1672,14 +1886,15 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\x17min_election_timeout_ns\x18\t \x01(\x03R\x14minElectionTimeoutNs\x12\x1c\n" +
 	"\n" +
 	"to_node_id\x18\n" +
-	" \x01(\x04R\btoNodeId\"{\n" +
+	" \x01(\x04R\btoNodeId\x120\n" +
+	"\x04kind\x18\v \x01(\x0e2\x1c.yggr.raft.v1.ConnectionKindR\x04kind\"{\n" +
 	"\vHelloAnswer\x12/\n" +
 	"\awelcome\x18\x01 \x01(\v2\x13.yggr.raft.v1.HelloH\x00R\awelcome\x121\n" +
 	"\arefusal\x18\x02 \x01(\v2\x15.yggr.raft.v1.RefusalH\x00R\arefusalB\b\n" +
 	"\x06answer\"R\n" +
 	"\aRefusal\x123\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1b.yggr.raft.v1.RefusalReasonR\x06reason\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\xa0\a\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xb6\b\n" +
 	"\bEnvelope\x12D\n" +
 	"\x0eappend_entries\x18\x01 \x01(\v2\x1b.yggr.raft.v1.AppendEntriesH\x00R\rappendEntries\x12]\n" +
 	"\x17append_entries_response\x18\x02 \x01(\v2#.yggr.raft.v1.AppendEntriesResponseH\x00R\x15appendEntriesResponse\x127\n" +
@@ -1694,7 +1909,9 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\aremoved\x18\n" +
 	" \x01(\v2\x15.yggr.raft.v1.RemovedH\x00R\aremoved\x12D\n" +
 	"\x0esnapshot_offer\x18\v \x01(\v2\x1b.yggr.raft.v1.SnapshotOfferH\x00R\rsnapshotOffer\x12]\n" +
-	"\x17snapshot_offer_response\x18\f \x01(\v2#.yggr.raft.v1.SnapshotOfferResponseH\x00R\x15snapshotOfferResponseB\t\n" +
+	"\x17snapshot_offer_response\x18\f \x01(\v2#.yggr.raft.v1.SnapshotOfferResponseH\x00R\x15snapshotOfferResponse\x12D\n" +
+	"\x0esnapshot_chunk\x18  \x01(\v2\x1b.yggr.raft.v1.SnapshotChunkH\x00R\rsnapshotChunk\x12N\n" +
+	"\x12snapshot_chunk_ack\x18! \x01(\v2\x1e.yggr.raft.v1.SnapshotChunkAckH\x00R\x10snapshotChunkAckB\t\n" +
 	"\amessage\"r\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
@@ -1768,13 +1985,24 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\btransfer\x18\x03 \x01(\x04R\btransfer\x127\n" +
 	"\averdict\x18\x04 \x01(\x0e2\x1d.yggr.raft.v1.SnapshotVerdictR\averdict\x12\x16\n" +
 	"\x06offset\x18\x05 \x01(\x04R\x06offset\x12\x14\n" +
-	"\x05match\x18\x06 \x01(\x04R\x05match\"\x83\x01\n" +
+	"\x05match\x18\x06 \x01(\x04R\x05match\"W\n" +
+	"\rSnapshotChunk\x12\x1a\n" +
+	"\btransfer\x18\x01 \x01(\x04R\btransfer\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x04R\x06offset\x12\x12\n" +
+	"\x04data\x18\x03 \x01(\fR\x04data\"Z\n" +
+	"\x10SnapshotChunkAck\x12\x1a\n" +
+	"\btransfer\x18\x01 \x01(\x04R\btransfer\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x04R\x06offset\x12\x12\n" +
+	"\x04stop\x18\x03 \x01(\bR\x04stop\"\x83\x01\n" +
 	"\aRemoved\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x1f\n" +
 	"\vcommit_term\x18\x03 \x01(\x04R\n" +
 	"commitTerm\x12!\n" +
-	"\fcommit_index\x18\x04 \x01(\x04R\vcommitIndex*\xb2\x02\n" +
+	"\fcommit_index\x18\x04 \x01(\x04R\vcommitIndex*L\n" +
+	"\x0eConnectionKind\x12\x1c\n" +
+	"\x18CONNECTION_KIND_PROTOCOL\x10\x00\x12\x1c\n" +
+	"\x18CONNECTION_KIND_SNAPSHOT\x10\x01*\xb2\x02\n" +
 	"\rRefusalReason\x12\x1e\n" +
 	"\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cREFUSAL_REASON_INVALID_HELLO\x10\x01\x12 \n" +
@@ -1808,54 +2036,60 @@ func file_remote_raftpb_raft_proto_rawDescGZIP() []byte {
 	return file_remote_raftpb_raft_proto_rawDescData
 }
 
-var file_remote_raftpb_raft_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_remote_raftpb_raft_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_remote_raftpb_raft_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_remote_raftpb_raft_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_remote_raftpb_raft_proto_goTypes = []any{
-	(RefusalReason)(0),             // 0: yggr.raft.v1.RefusalReason
-	(EntryKind)(0),                 // 1: yggr.raft.v1.EntryKind
-	(SnapshotVerdict)(0),           // 2: yggr.raft.v1.SnapshotVerdict
-	(*Hello)(nil),                  // 3: yggr.raft.v1.Hello
-	(*HelloAnswer)(nil),            // 4: yggr.raft.v1.HelloAnswer
-	(*Refusal)(nil),                // 5: yggr.raft.v1.Refusal
-	(*Envelope)(nil),               // 6: yggr.raft.v1.Envelope
-	(*Entry)(nil),                  // 7: yggr.raft.v1.Entry
-	(*AppendEntries)(nil),          // 8: yggr.raft.v1.AppendEntries
-	(*AppendEntriesResponse)(nil),  // 9: yggr.raft.v1.AppendEntriesResponse
-	(*Heartbeat)(nil),              // 10: yggr.raft.v1.Heartbeat
-	(*HeartbeatResponse)(nil),      // 11: yggr.raft.v1.HeartbeatResponse
-	(*RequestPreVote)(nil),         // 12: yggr.raft.v1.RequestPreVote
-	(*RequestPreVoteResponse)(nil), // 13: yggr.raft.v1.RequestPreVoteResponse
-	(*RequestVote)(nil),            // 14: yggr.raft.v1.RequestVote
-	(*RequestVoteResponse)(nil),    // 15: yggr.raft.v1.RequestVoteResponse
-	(*TimeoutNow)(nil),             // 16: yggr.raft.v1.TimeoutNow
-	(*SnapshotOffer)(nil),          // 17: yggr.raft.v1.SnapshotOffer
-	(*SnapshotOfferResponse)(nil),  // 18: yggr.raft.v1.SnapshotOfferResponse
-	(*Removed)(nil),                // 19: yggr.raft.v1.Removed
+	(ConnectionKind)(0),            // 0: yggr.raft.v1.ConnectionKind
+	(RefusalReason)(0),             // 1: yggr.raft.v1.RefusalReason
+	(EntryKind)(0),                 // 2: yggr.raft.v1.EntryKind
+	(SnapshotVerdict)(0),           // 3: yggr.raft.v1.SnapshotVerdict
+	(*Hello)(nil),                  // 4: yggr.raft.v1.Hello
+	(*HelloAnswer)(nil),            // 5: yggr.raft.v1.HelloAnswer
+	(*Refusal)(nil),                // 6: yggr.raft.v1.Refusal
+	(*Envelope)(nil),               // 7: yggr.raft.v1.Envelope
+	(*Entry)(nil),                  // 8: yggr.raft.v1.Entry
+	(*AppendEntries)(nil),          // 9: yggr.raft.v1.AppendEntries
+	(*AppendEntriesResponse)(nil),  // 10: yggr.raft.v1.AppendEntriesResponse
+	(*Heartbeat)(nil),              // 11: yggr.raft.v1.Heartbeat
+	(*HeartbeatResponse)(nil),      // 12: yggr.raft.v1.HeartbeatResponse
+	(*RequestPreVote)(nil),         // 13: yggr.raft.v1.RequestPreVote
+	(*RequestPreVoteResponse)(nil), // 14: yggr.raft.v1.RequestPreVoteResponse
+	(*RequestVote)(nil),            // 15: yggr.raft.v1.RequestVote
+	(*RequestVoteResponse)(nil),    // 16: yggr.raft.v1.RequestVoteResponse
+	(*TimeoutNow)(nil),             // 17: yggr.raft.v1.TimeoutNow
+	(*SnapshotOffer)(nil),          // 18: yggr.raft.v1.SnapshotOffer
+	(*SnapshotOfferResponse)(nil),  // 19: yggr.raft.v1.SnapshotOfferResponse
+	(*SnapshotChunk)(nil),          // 20: yggr.raft.v1.SnapshotChunk
+	(*SnapshotChunkAck)(nil),       // 21: yggr.raft.v1.SnapshotChunkAck
+	(*Removed)(nil),                // 22: yggr.raft.v1.Removed
 }
 var file_remote_raftpb_raft_proto_depIdxs = []int32{
-	3,  // 0: yggr.raft.v1.HelloAnswer.welcome:type_name -> yggr.raft.v1.Hello
-	5,  // 1: yggr.raft.v1.HelloAnswer.refusal:type_name -> yggr.raft.v1.Refusal
-	0,  // 2: yggr.raft.v1.Refusal.reason:type_name -> yggr.raft.v1.RefusalReason
-	8,  // 3: yggr.raft.v1.Envelope.append_entries:type_name -> yggr.raft.v1.AppendEntries
-	9,  // 4: yggr.raft.v1.Envelope.append_entries_response:type_name -> yggr.raft.v1.AppendEntriesResponse
-	10, // 5: yggr.raft.v1.Envelope.heartbeat:type_name -> yggr.raft.v1.Heartbeat
-	11, // 6: yggr.raft.v1.Envelope.heartbeat_response:type_name -> yggr.raft.v1.HeartbeatResponse
-	12, // 7: yggr.raft.v1.Envelope.request_pre_vote:type_name -> yggr.raft.v1.RequestPreVote
-	13, // 8: yggr.raft.v1.Envelope.request_pre_vote_response:type_name -> yggr.raft.v1.RequestPreVoteResponse
-	14, // 9: yggr.raft.v1.Envelope.request_vote:type_name -> yggr.raft.v1.RequestVote
-	15, // 10: yggr.raft.v1.Envelope.request_vote_response:type_name -> yggr.raft.v1.RequestVoteResponse
-	16, // 11: yggr.raft.v1.Envelope.timeout_now:type_name -> yggr.raft.v1.TimeoutNow
-	19, // 12: yggr.raft.v1.Envelope.removed:type_name -> yggr.raft.v1.Removed
-	17, // 13: yggr.raft.v1.Envelope.snapshot_offer:type_name -> yggr.raft.v1.SnapshotOffer
-	18, // 14: yggr.raft.v1.Envelope.snapshot_offer_response:type_name -> yggr.raft.v1.SnapshotOfferResponse
-	1,  // 15: yggr.raft.v1.Entry.kind:type_name -> yggr.raft.v1.EntryKind
-	7,  // 16: yggr.raft.v1.AppendEntries.entries:type_name -> yggr.raft.v1.Entry
-	2,  // 17: yggr.raft.v1.SnapshotOfferResponse.verdict:type_name -> yggr.raft.v1.SnapshotVerdict
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	0,  // 0: yggr.raft.v1.Hello.kind:type_name -> yggr.raft.v1.ConnectionKind
+	4,  // 1: yggr.raft.v1.HelloAnswer.welcome:type_name -> yggr.raft.v1.Hello
+	6,  // 2: yggr.raft.v1.HelloAnswer.refusal:type_name -> yggr.raft.v1.Refusal
+	1,  // 3: yggr.raft.v1.Refusal.reason:type_name -> yggr.raft.v1.RefusalReason
+	9,  // 4: yggr.raft.v1.Envelope.append_entries:type_name -> yggr.raft.v1.AppendEntries
+	10, // 5: yggr.raft.v1.Envelope.append_entries_response:type_name -> yggr.raft.v1.AppendEntriesResponse
+	11, // 6: yggr.raft.v1.Envelope.heartbeat:type_name -> yggr.raft.v1.Heartbeat
+	12, // 7: yggr.raft.v1.Envelope.heartbeat_response:type_name -> yggr.raft.v1.HeartbeatResponse
+	13, // 8: yggr.raft.v1.Envelope.request_pre_vote:type_name -> yggr.raft.v1.RequestPreVote
+	14, // 9: yggr.raft.v1.Envelope.request_pre_vote_response:type_name -> yggr.raft.v1.RequestPreVoteResponse
+	15, // 10: yggr.raft.v1.Envelope.request_vote:type_name -> yggr.raft.v1.RequestVote
+	16, // 11: yggr.raft.v1.Envelope.request_vote_response:type_name -> yggr.raft.v1.RequestVoteResponse
+	17, // 12: yggr.raft.v1.Envelope.timeout_now:type_name -> yggr.raft.v1.TimeoutNow
+	22, // 13: yggr.raft.v1.Envelope.removed:type_name -> yggr.raft.v1.Removed
+	18, // 14: yggr.raft.v1.Envelope.snapshot_offer:type_name -> yggr.raft.v1.SnapshotOffer
+	19, // 15: yggr.raft.v1.Envelope.snapshot_offer_response:type_name -> yggr.raft.v1.SnapshotOfferResponse
+	20, // 16: yggr.raft.v1.Envelope.snapshot_chunk:type_name -> yggr.raft.v1.SnapshotChunk
+	21, // 17: yggr.raft.v1.Envelope.snapshot_chunk_ack:type_name -> yggr.raft.v1.SnapshotChunkAck
+	2,  // 18: yggr.raft.v1.Entry.kind:type_name -> yggr.raft.v1.EntryKind
+	8,  // 19: yggr.raft.v1.AppendEntries.entries:type_name -> yggr.raft.v1.Entry
+	3,  // 20: yggr.raft.v1.SnapshotOfferResponse.verdict:type_name -> yggr.raft.v1.SnapshotVerdict
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_remote_raftpb_raft_proto_init() }
@@ -1880,14 +2114,16 @@ func file_remote_raftpb_raft_proto_init() {
 		(*Envelope_Removed)(nil),
 		(*Envelope_SnapshotOffer)(nil),
 		(*Envelope_SnapshotOfferResponse)(nil),
+		(*Envelope_SnapshotChunk)(nil),
+		(*Envelope_SnapshotChunkAck)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_remote_raftpb_raft_proto_rawDesc), len(file_remote_raftpb_raft_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   17,
+			NumEnums:      4,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

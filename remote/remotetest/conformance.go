@@ -44,6 +44,8 @@ func Run(t *testing.T, networks NewNetworks) {
 		{"a handler may use the transport", testReentrant},
 		{"many senders, and nothing is lost or counted twice", testConcurrentSenders},
 		{"nodes that dial each other at once lose nothing", testSimultaneous},
+		{"the bytes of a snapshot arrive, and acknowledgements come back", testChunks},
+		{"a chunk without a route is dropped", testChunkWithoutRoute},
 		{"nothing is delivered after Close", testClose},
 		{"a node must be able to introduce itself", testInvalidLocal},
 	} {
@@ -473,4 +475,46 @@ func testInvalidLocal(t *testing.T, c *cluster) {
 		_, err := c.network(1, "").NewTransport(local)
 		require.ErrorIs(t, err, remote.ErrInvalidConfig, name)
 	}
+}
+
+// chunkOf returns a chunk whose content tells its place.
+func chunkOf(transfer engine.TransferID, offset uint64, size int) *remote.Chunk {
+	chunk := remote.NewChunk(transfer, offset, size)
+	for i := range chunk.Data {
+		chunk.Data[i] = byte((offset + uint64(i)) * 7)
+	}
+	return chunk
+}
+
+// testChunks has a window of one chunk, as the least that a sender may have.
+func testChunks(t *testing.T, c *cluster) {
+	a, b := c.start(1), c.start(2)
+	a.routeTo(b)
+	b.routeTo(a)
+	offset := uint64(0)
+	for _, size := range []int{1, 100, 64 << 10, 3 << 20, 5} {
+		require.True(t, a.SendChunk(b.id, chunkOf(1<<63, offset, size)))
+		got := b.NextChunk()
+		require.Equal(t, Introduction(1).Peer, got.From)
+		require.Equal(t, chunkOf(1<<63, offset, size).Data, got.Chunk.Data)
+		require.Equal(t, engine.TransferID(1<<63), got.Chunk.Transfer)
+		require.Equal(t, offset, got.Chunk.Offset)
+		got.Chunk.Release()
+		offset += uint64(size)
+		want := remote.ChunkAck{Transfer: 1 << 63, Offset: offset, Stop: size == 5}
+		b.SendChunkAck(a.id, want)
+		require.Equal(t, AckArrival{Introduction(2).Peer, want}, a.NextAck())
+	}
+	require.Zero(t, a.ChunksWaiting(b.id))
+	require.EqualValues(t, 5, a.Metrics().ChunksSent)
+	require.EqualValues(t, 5, b.Metrics().ChunksReceived)
+	require.Zero(t, b.Waiting(), "a chunk is no message")
+}
+
+func testChunkWithoutRoute(t *testing.T, c *cluster) {
+	a := c.start(1)
+	require.False(t, a.SendChunk(2, chunkOf(1, 0, 10)))
+	a.SendChunkAck(2, remote.ChunkAck{Transfer: 1})
+	require.EqualValues(t, 2, a.Metrics().Dropped)
+	require.Zero(t, a.ChunksWaiting(2))
 }

@@ -19,11 +19,28 @@ type Arrival struct {
 type Recorder struct {
 	seen     chan remote.Hello
 	arrivals chan Arrival
+	chunks   chan ChunkArrival
+	acks     chan AckArrival
 }
+
+// ChunkArrival is one call of Handler.DeliverChunk; AckArrival one of Handler.DeliverChunkAck.
+type (
+	ChunkArrival struct {
+		From  engine.Peer
+		Chunk *remote.Chunk
+	}
+	AckArrival struct {
+		From engine.Peer
+		Ack  remote.ChunkAck
+	}
+)
 
 // NewRecorder returns a Recorder that has heard nothing.
 func NewRecorder() *Recorder {
-	return &Recorder{seen: make(chan remote.Hello, recorderRoom), arrivals: make(chan Arrival, recorderRoom)}
+	return &Recorder{
+		seen: make(chan remote.Hello, recorderRoom), arrivals: make(chan Arrival, recorderRoom),
+		chunks: make(chan ChunkArrival, recorderRoom), acks: make(chan AckArrival, recorderRoom),
+	}
 }
 
 // PeerSeen implements [remote.Handler].
@@ -43,6 +60,30 @@ func (r *Recorder) Deliver(from engine.Peer, message engine.Message, size int) {
 		panic("remotetest: too many messages for one recorder")
 	}
 }
+
+// DeliverChunk implements [remote.Handler].
+func (r *Recorder) DeliverChunk(from engine.Peer, chunk *remote.Chunk) {
+	select {
+	case r.chunks <- ChunkArrival{from, chunk}:
+	default:
+		panic("remotetest: too many chunks for one recorder")
+	}
+}
+
+// DeliverChunkAck implements [remote.Handler].
+func (r *Recorder) DeliverChunkAck(from engine.Peer, ack remote.ChunkAck) {
+	select {
+	case r.acks <- AckArrival{from, ack}:
+	default:
+		panic("remotetest: too many acknowledgements for one recorder")
+	}
+}
+
+// NextChunk waits for the next piece of a snapshot, which is the caller's to release.
+func (r *Recorder) NextChunk() ChunkArrival { return <-r.chunks }
+
+// NextAck waits for the next acknowledgement.
+func (r *Recorder) NextAck() AckArrival { return <-r.acks }
 
 // Next waits for the next message.
 func (r *Recorder) Next() Arrival { return <-r.arrivals }

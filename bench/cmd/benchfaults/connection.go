@@ -79,3 +79,9 @@ func (s seen) PeerSeen(remote.Hello) {
 
 // Deliver implements [remote.Handler].
 func (s seen) Deliver(engine.Peer, engine.Message, int) {}
+
+// DeliverChunk implements [remote.Handler].
+func (s seen) DeliverChunk(engine.Peer, *remote.Chunk) {}
+
+// DeliverChunkAck implements [remote.Handler].
+func (s seen) DeliverChunkAck(engine.Peer, remote.ChunkAck) {}
