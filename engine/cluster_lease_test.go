@@ -25,6 +25,7 @@ type leaseRace struct {
 	held    []heldMessage
 	step    int
 
+	restarts bool                 // others crash and come back while the old leader reads
 	punctual float64              // how likely a tick that is due comes in a step
 	terms    map[engine.Term]bool // that began while an older leader was asked to read
 }
@@ -32,11 +33,11 @@ type leaseRace struct {
 // stepsPerTick is how finely time passes.
 const stepsPerTick = 10
 
-func newLeaseRace(seed uint64, tell func(string)) (*leaseRace, error) {
+func newLeaseRace(seed uint64) (*leaseRace, error) {
 	r := &leaseRace{random: rand.New(rand.NewPCG(seed, 1)), clocks: map[engine.NodeID]*nodeClock{}, terms: map[engine.Term]bool{}}
 	r.timeout, r.punctual = 4+r.random.IntN(16), []float64{0.15, 0.5, 1}[r.random.IntN(3)]
 	r.cluster = scenario.New(scenario.Options{
-		Seed: seed, Tell: tell, Observer: newWitness(check.New(), &r.tally),
+		Seed: seed, Observer: newWitness(check.New(), &r.tally),
 		Configure: func(cfg *engine.Config) {
 			cfg.HeartbeatIntervalTicks, cfg.ElectionTimeoutMinTicks, cfg.ElectionTimeoutMaxTicks = 1, r.timeout, r.timeout+3
 			cfg.LeaseDurationTicks = r.timeout - 2
@@ -109,22 +110,38 @@ func (r *leaseRace) settle() error {
 		if err := r.pass(0); err != nil {
 			return err
 		}
-		if id := r.leader(); id != 0 && r.cluster.Status(id).Followers[0].Match > 0 && r.random.IntN(4*stepsPerTick) == 0 {
+		if id := r.leader(); id != 0 && r.settled(id) && r.random.IntN(4*stepsPerTick) == 0 {
 			return r.cluster.Err()
 		}
 	}
 	return fmt.Errorf("no leader")
 }
 
+// settled reports whether everything that a leader has is committed.
+func (r *leaseRace) settled(leader engine.NodeID) bool {
+	s := r.cluster.Status(leader)
+	return s.Commit == s.Last.Index
+}
+
 // race cuts the leader off and reads from it until it gives up.
 func (r *leaseRace) race() error {
 	old := r.leader()
-	for _, id := range r.cluster.IDs() {
-		if id != old {
-			r.cluster.Cut(old, id)
-			r.cluster.Cut(id, old)
+	r.cutOff(old, r.cluster.IDs()...)
+	return r.readOn(old)
+}
+
+// cutOff severs the links between the leader and others.
+func (r *leaseRace) cutOff(leader engine.NodeID, others ...engine.NodeID) {
+	for _, id := range others {
+		if id != leader {
+			r.cluster.Cut(leader, id)
+			r.cluster.Cut(id, leader)
 		}
 	}
+}
+
+// readOn reads from a leader that hears nobody until it gives up.
+func (r *leaseRace) readOn(old engine.NodeID) error {
 	for range 3 * r.timeout * stepsPerTick {
 		if err := r.pass(old); err != nil {
 			return err
@@ -140,26 +157,29 @@ func (r *leaseRace) race() error {
 		if err := r.cluster.Read(old); err != nil {
 			return err
 		}
+		if r.restarts && r.random.IntN(2*stepsPerTick) == 0 {
+			if err := r.restartBut(old); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-func playLeaseRace(seed uint64, tell func(string)) (tally, error) {
+func playLeaseRace(seed uint64, race func(*leaseRace) error) (tally, error) {
 	const races = 6
-	r, err := newLeaseRace(seed, tell)
+	r, err := newLeaseRace(seed)
 	for i := 0; i < races && err == nil; i++ {
 		if err = r.settle(); err == nil {
-			err = r.race()
+			err = race(r)
 		}
 	}
 	return r.tally, err
 }
 
-// TestNoLeaseOutlastsAnElection:
-//
-//	go test ./engine -run TestNoLeaseOutlastsAnElection -cluster.seeds=2000
-//	go test ./engine -run TestNoLeaseOutlastsAnElection -cluster.seed=42
-func TestNoLeaseOutlastsAnElection(t *testing.T) {
+// sweepLeaseRaces runs the seeds that the flags name, and returns what happened and how many there were.
+func sweepLeaseRaces(t *testing.T, race func(*leaseRace) error) (total tally, count int) {
+	t.Helper()
 	first, count := max(1, *clusterSeed), *clusterSeeds
 	switch {
 	case count != 0:
@@ -168,13 +188,21 @@ func TestNoLeaseOutlastsAnElection(t *testing.T) {
 	default:
 		count = 60
 	}
-	var total tally
 	for seed := first; seed < first+uint64(count); seed++ {
-		result, err := playLeaseRace(seed, nil)
+		result, err := playLeaseRace(seed, race)
 		total.add(result)
 		require.NoError(t, err, "seed %d", seed)
 	}
 	t.Logf("%d seeds: %+v", count, total)
+	return total, count
+}
+
+// TestNoLeaseOutlastsAnElection:
+//
+//	go test ./engine -run TestNoLeaseOutlastsAnElection -cluster.seeds=2000
+//	go test ./engine -run TestNoLeaseOutlastsAnElection -cluster.seed=42
+func TestNoLeaseOutlastsAnElection(t *testing.T) {
+	total, count := sweepLeaseRaces(t, (*leaseRace).race)
 	require.Greater(t, total.servedByLease, 10*count)
 	require.Greater(t, total.leaders, count, "others led")
 }
