@@ -187,11 +187,20 @@ var must = []string{
 	"pin: write identity.tmp", "pin: sync identity.tmp", "pin: rename identity.tmp", "pin: syncdir directory",
 }
 
+// rare is what only a long run must have met.
+var rare = []string{
+	"create: remove founding.tmp", "create: remove identity.tmp", "open: rename founding.tmp", "open: remove identity.tmp",
+	"write: remove freed", "idle: remove freed",
+}
+
 // requireEverything finds each thing that a log goes through among what was cut, often enough.
 func (c *tally) requireEverything(t *testing.T) {
 	t.Helper()
 	for _, kind := range must {
 		require.GreaterOrEqual(t, c.kinds[kind]+c.during[kind], max(1, c.reopenings/2000), kind)
+	}
+	for _, kind := range rare {
+		require.True(t, c.kinds[kind] > 0 || c.reopenings < 20_000, kind)
 	}
 	for _, verdict := range []string{"no state yet", "the durable state", "the one being written", "the only legal state"} {
 		require.Greater(t, c.verdicts[verdict], c.reopenings/100, verdict)
