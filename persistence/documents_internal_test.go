@@ -78,8 +78,10 @@ func tablesIn(document string, title, row *regexp.Regexp) map[string][]tableRow 
 		line = strings.TrimRight(line, "\n")
 		if found := title.FindStringSubmatch(line); found != nil {
 			name = found[1]
+		} else if strings.HasPrefix(line, "## ") || strings.HasPrefix(line, "// # ") {
+			name = "" // another chapter
 		}
-		if found := row.FindStringSubmatch(line); found != nil {
+		if found := row.FindStringSubmatch(line); found != nil && name != "" {
 			offset, _ := strconv.Atoi(found[1])
 			size, _ := strconv.Atoi(found[2])
 			tables[name] = append(tables[name], tableRow{offset, size, found[3]})

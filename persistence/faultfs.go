@@ -48,7 +48,8 @@ type Fault struct {
 	// counts bytes from the beginning of the operation; beyond its end nothing is flipped.
 	Flip   byte
 	FlipAt int
-	// Stall has the operation wait, before anything of it is done, until the channel is closed; nil: it does not wait.
+	// Stall has the operation wait, before anything of it is done, until the channel is closed; nil: it does not wait. Where
+	// everything runs on one goroutine, as in the clusters of package testkit, nobody would be left to close it.
 	Stall <-chan struct{}
 }
 

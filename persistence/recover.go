@@ -276,10 +276,15 @@ func (r *recovery) applyRecord(record rawRecord) error {
 		r.groups[record.group] = g
 	}
 	r.touched = append(r.touched, g)
-	if err := r.applyToGroup(g, record); err != nil {
+	err := r.applyToGroup(g, record)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrCorrupt): // it could not be decoded, and says so
+		return fmt.Errorf("group %d: %w", record.group, err)
+	default:
 		return fmt.Errorf("%w: group %d: %w", ErrCorrupt, record.group, err)
 	}
-	return nil
 }
 
 func (r *recovery) applyToGroup(g *groupLog, record rawRecord) error {

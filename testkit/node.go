@@ -148,7 +148,9 @@ func (c *Cluster[C, R]) Down(id engine.NodeID) bool {
 	return c.node(id).seat == nil
 }
 
-// Disk returns the disk of a node, for faults: see [persistence.FaultFS.Fail]. After a crash it is another one.
+// Disk returns the disk of a node, for faults: see [persistence.FaultFS.Fail]. After a crash it is another one. A disk that
+// hangs is not one with a stalled operation, which would hold up the whole cluster's one goroutine, but [Loop.Stall] of the
+// place named [Disk].
 func (c *Cluster[C, R]) Disk(id engine.NodeID) *persistence.FaultFS {
 	c.t.Helper()
 	return c.node(id).faults
