@@ -89,6 +89,11 @@ func (w *world) anyUnbound() bool {
 func (w *world) heal(n *node, away bool) {
 	n.disk.stalledUntil, n.disk.slowUntil = 0, 0
 	n.pausedUntil = 0
+	n.cut.disarm()
+	if n.disk.failing && n.running() { // a sync that is to fail cannot be called off
+		n.files = n.files.Kill()
+		w.endLife(n)
+	}
 	if !away {
 		w.start(n)
 		return
