@@ -85,10 +85,9 @@ func (w *world) anyUnbound() bool {
 	})
 }
 
-// heal makes everything good at a node, or takes it away for good.
+// heal makes everything good at a node, or takes it away for good. One that is paused goes on when its time comes.
 func (w *world) heal(n *node, away bool) {
 	n.disk.stalledUntil, n.disk.slowUntil = 0, 0
-	n.pausedUntil = 0
 	n.cut.disarm()
 	if n.disk.failing && n.running() { // a sync that is to fail cannot be called off
 		n.files = n.files.Kill()
@@ -177,7 +176,7 @@ func (w *world) allAnswered() bool {
 				return false
 			}
 		}
-		if n.status.Applied < w.client.seen {
+		if n.status.Applied < w.client.seen || n.pausedUntil > w.now {
 			return false
 		}
 	}

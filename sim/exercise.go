@@ -17,8 +17,11 @@ func (w *world) exercise() bool {
 		w.repeated("the membership changes", &w.counters.Calls[Changed], w.changeAddress)
 }
 
-// steady lets two election timeouts pass, in which the leader stays.
+// steady lets two election timeouts pass from when everybody follows the leader, in which that stays so.
 func (w *world) steady() bool {
+	if !w.until(answerBudget, "everybody follows the leader", w.united) {
+		return false
+	}
 	w.calm = w.leader()
 	w.calmTerm = w.calm.status.Term
 	begin := w.now
@@ -26,6 +29,20 @@ func (w *world) steady() bool {
 	ok := w.until(answerBudget, "time passes", func() bool { return w.now.Since(begin) > length })
 	w.calm = nil
 	return ok
+}
+
+// united reports whether all members follow one leader.
+func (w *world) united() bool {
+	leader := w.leader()
+	if leader == nil {
+		return false
+	}
+	for _, n := range w.members() {
+		if n.status.Term != leader.status.Term || n.status.Leader != leader.id {
+			return false
+		}
+	}
+	return true
 }
 
 // judgeCalm holds that no member disturbs a leader whom nothing is wrong with.
