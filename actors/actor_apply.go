@@ -43,6 +43,8 @@ func (a *applyActor) handle(ctx actor.Context, message applyMessage) {
 		a.apply(ctx, message)
 	case *readOrder:
 		a.serve(message)
+	case *relayedAnswer:
+		message.tell(a.core.app)
 	case *leadershipLost:
 		a.abandonUnhanded(message.handed)
 	case *drainApply:
@@ -153,6 +155,8 @@ func (a *applyActor) abandon() {
 			a.take(order)
 		case *readOrder:
 			a.stranded = append(a.stranded, order)
+		case *relayedAnswer:
+			order.tell(a.core.app)
 		}
 	}
 	cause := a.life.ended()

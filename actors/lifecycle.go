@@ -236,6 +236,7 @@ func (d *driver) release(cause error) {
 	d.abandonInquiries(cause)
 	d.abandonAdministration(cause)
 	d.waiters.fail(cause)
+	d.forwards.fail(cause, func(*forwarded) bool { return true })
 	d.reads.fail(endOfRead(cause))
 }
 
