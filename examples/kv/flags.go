@@ -32,6 +32,7 @@ type options struct {
 	bootstrap     string
 	logLevel      string
 	lease         bool // the leader reads under a lease
+	forward       bool // writes are sent on to the leader
 	peers         peerList
 }
 
@@ -84,6 +85,7 @@ func parseFlags(args []string, help io.Writer) (options, error) {
 		"auto (recover where state exists, else new), new, join or recover")
 	set.StringVar(&o.logLevel, "log-level", "info", "trace, debug, info, warn, error or off")
 	set.BoolVar(&o.lease, "lease", false, "read under a lease of the leader; needs clocks that never stop or drift by 5 %")
+	set.BoolVar(&o.forward, "forward", false, "send writes on to the leader instead of sending their clients there")
 	set.Var(&o.peers, "peer", "id=host:port of a founding node; once for each, this one may be left out")
 	if err := set.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

@@ -32,6 +32,7 @@ func startNode(ctx context.Context, o options, dir *directory, logger hclog.Logg
 		Logger:    logger.Named("peers"),
 	})
 	cfg.Logger = logger
+	cfg.ForwardProposals = o.forward
 	if o.lease {
 		cfg.LeaseDurationTicks = cfg.ElectionTimeoutMinTicks - cfg.HeartbeatIntervalTicks - 1 // the longest that is safe
 	}
