@@ -44,6 +44,8 @@ func (a *applyActor) handle(ctx actor.Context, message applyMessage) {
 		a.apply(ctx, message)
 	case *readOrder:
 		a.serve(message)
+	case *relayedAnswer:
+		message.tell(a.core.app)
 	case *leadershipLost:
 		a.abandonUnhanded(message.handed)
 	case *captureSnapshot:
@@ -169,6 +171,8 @@ func (a *applyActor) abandon() {
 			a.waiters = append(a.waiters, order.waiters...)
 		case *readOrder:
 			a.stranded = append(a.stranded, order)
+		case *relayedAnswer:
+			order.tell(a.core.app)
 		}
 	}
 	cause := a.life.ended()

@@ -41,6 +41,11 @@
 // batch: one append, one sync, one message to each follower, without waiting for more to come. Reads have a lane and a
 // bound of their own, Config.MaxPendingReads.
 //
+// # Forwarding
+//
+// A node that does not lead answers [NotLeaderError]. With Config.ForwardProposals it sends proposals on to its leader
+// instead, one hop and at most once, and relays the answer.
+//
 // # Answers
 //
 // Every proposal is answered exactly once, and each error tells what to do next and whether the command may have

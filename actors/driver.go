@@ -62,9 +62,13 @@ type driver struct {
 	admin        administration
 	snapshots    snapshotting
 	transfers    transfers
+	forwards     forwards
+	relays       relays
 	view         view
 	shutdown     shutdown
 	events       events
+
+	forwardedCount, relayedCount uint64 // proposals
 }
 
 // events are reused from step to step: the engine keeps none.
@@ -81,10 +85,14 @@ type events struct {
 func newDriver(c *core) *driver {
 	epoch := lastEpoch.Add(1)
 	c.epoch.Store(epoch)
-	return &driver{
+	d := &driver{
 		core: c, life: &life{epoch: epoch, observer: c.observer},
-		foreign: make(map[engine.NodeID]bool), departed: make(departures), admin: make(administration),
+		foreign: make(map[engine.NodeID]bool), departed: make(departures), admin: make(administration), relays: make(relays),
 	}
+	if c.cfg.ForwardProposals {
+		d.forwards = forwards{origin: nonZero(c.random), first: 1}
+	}
+	return d
 }
 
 // Receive implements actor.Actor.
@@ -173,6 +181,7 @@ func (d *driver) tick(ctx actor.Context, message *ticked) {
 	d.tickTransfers(ctx)
 	d.reviveTransport(ctx)
 	d.dropRoutes(ctx)
+	d.expireForwards()
 	d.shutdownProgress(ctx)
 }
 
@@ -206,9 +215,25 @@ func (d *driver) incoming(ctx actor.Context, message *peerMessage) {
 	if !d.live(message.epoch) || d.foreign[message.from.ID] {
 		return
 	}
+	if d.hostsMessage(ctx, message) {
+		return
+	}
 	d.events.incoming = engine.Incoming{Now: d.core.clock.Now(), From: message.from, Message: message.message}
 	d.step(ctx, &d.events.incoming)
 	d.events.incoming.Message = nil // keep no message alive
+}
+
+// hostsMessage takes what is not said to the engine.
+func (d *driver) hostsMessage(ctx actor.Context, message *peerMessage) bool {
+	switch m := message.message.(type) {
+	case *engine.ProposalForward:
+		d.relay(message.from, m)
+	case *engine.ProposalForwardResult:
+		d.forwardAnswered(ctx, message.from, m)
+	default:
+		return false
+	}
+	return true
 }
 
 func (d *driver) persisted(ctx actor.Context, message *persisted) {

@@ -23,6 +23,10 @@ type inquiry struct {
 // propose gives the engine everything that was queued as one batch: one append, one sync, one message a
 // follower, and no added latency.
 func (d *driver) propose(ctx actor.Context, b *naturalBatch) {
+	if d.refusal() == nil && d.mayForward() {
+		d.forward(b)
+		return
+	}
 	d.inquire(b)
 	d.core.mailbox.booked()
 	if err := d.refusalOfWrites(); err != nil {

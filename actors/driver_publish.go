@@ -27,6 +27,7 @@ func (d *driver) publish(ctx actor.Context) {
 		ctx.Send(d.apply, &leadershipLost{handed: d.handedIndex})
 	}
 	if d.view.term != was.term {
+		d.forwards.fail(ErrLostLeadership, func(f *forwarded) bool { return f.term != d.view.term })
 		d.core.engineLog.Debug("term advanced", "from_term", uint64(was.term), "to_term", uint64(d.view.term))
 	}
 	moved := !sameSlice(d.view.membership, was.membership)

@@ -60,9 +60,12 @@ func (d *driver) dropRoutes(ctx actor.Context) {
 	if len(d.departed) == 0 || d.transporter == nil {
 		return
 	}
-	cfg := &d.core.cfg
-	grace := routeGrace * engine.Duration(cfg.ElectionTimeoutMaxTicks) * engine.Duration(cfg.TickInterval)
-	for _, id := range d.departed.due(d.core.clock.Now(), d.engine.Commit(), grace) {
+	for _, id := range d.departed.due(d.core.clock.Now(), d.engine.Commit(), routeGrace*d.electionTimeoutMax()) {
 		ctx.Send(d.transporter, &dropRoute{id: id})
 	}
+}
+
+// electionTimeoutMax is the longest election timeout that this node may draw.
+func (d *driver) electionTimeoutMax() engine.Duration {
+	return engine.Duration(d.core.cfg.ElectionTimeoutMaxTicks) * engine.Duration(d.core.cfg.TickInterval)
 }

@@ -159,6 +159,9 @@ var (
 	ErrRestarted = errors.New("actors: raft actor restarted")
 	// ErrLostLeadership is the cause of an [OutcomeUnknownError] when another leader took over.
 	ErrLostLeadership = errors.New("actors: leadership lost")
+	// ErrForwardUnanswered is the cause of an [OutcomeUnknownError] when a command was sent on to the leader
+	// (Config.ForwardProposals), and the leader did not answer in time or could not say how it ended.
+	ErrForwardUnanswered = errors.New("actors: forwarded command not answered")
 )
 
 // The node is gone.

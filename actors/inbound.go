@@ -51,8 +51,10 @@ func (in *inbound) PeerSeen(hello remote.Hello) {
 // Deliver implements remote.Handler.
 func (in *inbound) Deliver(from engine.Peer, message engine.Message, size int) {
 	share := int64(1)
-	if _, ok := message.(*engine.AppendEntries); ok {
+	switch message.(type) {
+	case *engine.AppendEntries, *engine.ProposalForward:
 		share = 2
+	default:
 	}
 	q := in.quota(from.ID)
 	if !q.take(int64(size), share) {

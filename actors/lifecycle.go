@@ -258,6 +258,7 @@ func (d *driver) release(cause error) {
 	d.abandonAdministration(cause)
 	d.endSnapshotWith(endOfRead(cause))
 	d.waiters.fail(cause)
+	d.forwards.fail(cause, func(*forwarded) bool { return true })
 	d.reads.fail(endOfRead(cause))
 }
 

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/yggr-go/yggr/statemachine"
@@ -16,6 +17,8 @@ type application interface {
 	check(data []byte) error
 	// encodeResponse turns a response into bytes for a caller in another process.
 	encodeResponse(response any) ([]byte, error)
+	// decodeResponse is its reverse, for bytes of the leader.
+	decodeResponse(data []byte) (any, error)
 }
 
 // machine is a statemachine.Machine without its type parameters.
@@ -73,6 +76,21 @@ func (a typedApplication[C, R]) encodeResponse(response any) ([]byte, error) {
 	}
 	return codec.EncodeResponse(nil, r)
 }
+
+func (a typedApplication[C, R]) decodeResponse(data []byte) (response any, err error) {
+	defer func() { // the bytes are another node's
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("actors: the codec panicked: %v", reason)
+		}
+	}()
+	codec, ok := a.def.Codec.(statemachine.ResponseCodec[R])
+	if !ok {
+		return nil, errNoResponses
+	}
+	return codec.DecodeResponse(data)
+}
+
+var errNoResponses = errors.New("actors: the codec has no responses")
 
 type typedMachine[C, R any] struct {
 	machine statemachine.Machine[C, R]

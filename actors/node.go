@@ -28,7 +28,8 @@ func newNode[C, R any](c *core, codec statemachine.Codec[C]) *Node[C, R] {
 	}
 }
 
-// Write appends a command and returns its response once it is committed and applied here. Errors:
+// Write appends a command and returns its response once it is committed and applied here, or, where
+// Config.ForwardProposals is on and another node leads, there. Errors:
 // [NotLeaderError], [ErrNoLeader], [ErrBusy], [ErrShutdown], [ErrTooLarge], [ErrBadCommand], [ErrRejected] (not
 // applied); [OutcomeUnknownError], [ErrDriverDead], [FatalError] (unknown). A context that was over before the command
 // was handed over gives its own error, and the command is not applied; one that ends later gives an

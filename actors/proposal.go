@@ -20,6 +20,7 @@ type proposal struct {
 	use      uint64
 	reply    replyPort
 	admitted *admission // nil until accepted
+	relayed  bool       // another node's client proposed it: it goes no further
 }
 
 // replyPort is where the answers of a proposal go: a Go caller that waits, or the PID of an actor.

@@ -35,6 +35,9 @@ func validate[C, R any](def statemachine.Definition[C, R], cfg Config) error {
 	if def.New == nil || def.Codec == nil {
 		return fmt.Errorf("%w: the state machine's definition needs New and Codec", ErrInvalidConfig)
 	}
+	if _, ok := def.Codec.(statemachine.ResponseCodec[R]); cfg.ForwardProposals && !ok {
+		return fmt.Errorf("%w: ForwardProposals needs a codec that is a statemachine.ResponseCodec", ErrInvalidConfig)
+	}
 	return cfg.Validate()
 }
 

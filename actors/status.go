@@ -24,6 +24,8 @@ type NodeMetrics struct {
 	PendingReads int    // reads accepted and not yet answered
 	Busy         uint64 // proposals refused with ErrBusy because too many were pending
 	Inbound      int    // messages that the raft actor has not taken yet
+	Forwarded    uint64 // proposals sent on to the leader; only rises
+	Relayed      uint64 // proposals that other nodes sent on to this one; only rises
 	Handed       int    // entries handed to the state machine and not yet applied
 	NearlyFull   bool   // the storage has little room left: proposals are refused with ErrDiskNearlyFull
 	Crowded      uint64 // messages of peers dropped because too many of the same peer's waited; only rises
@@ -92,6 +94,8 @@ func (d *driver) nodeMetrics() NodeMetrics {
 		Handed:       int(d.handedIndex - min(d.handedIndex, d.appliedIndex)),
 		Crowded:      d.core.crowded.Load(),
 		Snapshots:    d.snapshotMetrics(),
+		Forwarded:    d.forwardedCount,
+		Relayed:      d.relayedCount,
 	}
 	if d.engine != nil {
 		m.Engine = d.engine.Metrics()

@@ -2,7 +2,7 @@ package engine
 
 import "fmt"
 
-// Message is what two engines say to each other. The set is sealed: the types of this file are all there are.
+// Message is what two engines say to each other, or their hosts beside them (message_forward.go). The set is sealed.
 // Messages are immutable once sent, their entries included, and one message may be sent to several peers.
 //
 // Every message carries the sender's term. A receiver with an older term adopts it, with these exceptions: the term of a

@@ -40,6 +40,7 @@ func (e *Engine) receive(from Peer, message Message) {
 		}
 	case *Removed:
 		e.recvRemoved(from, m)
+	case *ProposalForward, *ProposalForwardResult: // the host's
 	}
 }
 

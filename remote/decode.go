@@ -37,6 +37,14 @@ func decode(body []byte) (engine.Message, error) {
 		if m.Snapshot.Membership, err = decodeMembership(payload); err != nil {
 			return nil, err
 		}
+	case *engine.ProposalForward:
+		if m.Commands, err = decodeItems(payload); err != nil {
+			return nil, err
+		}
+	case *engine.ProposalForwardResult:
+		if m.Responses, err = decodeItems(payload); err != nil {
+			return nil, err
+		}
 	default:
 	}
 	return message, validate(message)
@@ -64,7 +72,12 @@ func decodeMembership(payload []byte) (engine.Membership, error) {
 
 // known reports whether this build has a message of that number.
 func known(number protowire.Number) bool {
-	return number >= numAppendEntries && number <= numLast || forSnapshots(number)
+	switch number {
+	case numProposalForward, numProposalForwardResult:
+		return true
+	default:
+		return number >= numAppendEntries && number <= numLast || forSnapshots(number)
+	}
 }
 
 // openEnvelope finds the one message of a raftpb.Envelope.
@@ -147,6 +160,12 @@ func unflatten(number protowire.Number, v *fields) engine.Message {
 		}
 	case numRemoved:
 		return &engine.Removed{Term: term, Incarnation: engine.Incarnation(v[1]), Commit: position(v[2], v[3])}
+	case numProposalForward:
+		return &engine.ProposalForward{Term: term, Origin: v[1], ID: v[2]}
+	case numProposalForwardResult:
+		return &engine.ProposalForwardResult{
+			Term: term, Origin: v[1], ID: v[2], Outcome: outcome(v[3]), Leader: engine.NodeID(v[4]), Position: position(v[5], v[6]),
+		}
 	default:
 		return &engine.TimeoutNow{Term: term, Number: engine.SendNumber(v[1])}
 	}
@@ -162,6 +181,33 @@ func verdict(v uint64) engine.SnapshotVerdict {
 		return 0
 	}
 	return engine.SnapshotVerdict(v)
+}
+
+// outcome reads an outcome; zero, which is none, stands for what is too large to be one.
+func outcome(v uint64) engine.ForwardOutcome {
+	if v > math.MaxUint8 {
+		return 0
+	}
+	return engine.ForwardOutcome(v)
+}
+
+// decodeItems reads the commands or responses of a forwarded proposal. They alias payload, as entries do.
+func decodeItems(payload []byte) (items [][]byte, err error) {
+	for len(payload) > 0 {
+		field, size, err := consumeField(payload)
+		if err != nil {
+			return nil, err
+		}
+		payload = payload[size:]
+		if field.wire != protowire.BytesType || field.number != numItems {
+			continue
+		}
+		if len(items) == maxEntries {
+			return nil, malformed("more than %d commands or responses", maxEntries)
+		}
+		items = append(items, field.bytes)
+	}
+	return items, nil
 }
 
 // decodeEntries reads the entries that scanPayload counted.

@@ -9,8 +9,9 @@ import (
 )
 
 // Messages are encoded by hand: the generated code would need a second set of structs and an allocation for each
-// entry. Apart from the entries of AppendEntries and the membership of SnapshotOffer, every message of raft.proto is
-// a run of varints numbered from 1 on, so one pair of loops writes and reads them all. The tests compare both directions with the generated code.
+// entry. Apart from the entries of AppendEntries, the membership of SnapshotOffer, and the commands and responses of
+// forwarded proposals, every message of raft.proto is a run of varints numbered from 1 on, so one pair of loops writes
+// and reads them all. The tests compare both directions with the generated code.
 
 // The numbers of raftpb.Envelope.
 const (
@@ -27,13 +28,16 @@ const (
 	numSnapshotOffer          protowire.Number = 11
 	numSnapshotOfferResponse  protowire.Number = 12
 	numLast                                    = numSnapshotOfferResponse
+
+	numProposalForward       protowire.Number = 64
+	numProposalForwardResult protowire.Number = 65
 )
 
-// The fields that are no varints and stand behind them: the entries of raftpb.AppendEntries and the membership of
-// raftpb.SnapshotOffer.
+// The fields that are no varints and stand behind them.
 const (
 	numEntries    protowire.Number = 6
 	numMembership protowire.Number = 10
+	numItems      protowire.Number = 10 // the commands and the responses of forwarded proposals
 )
 
 // The fields of raftpb.Entry.
@@ -83,6 +87,12 @@ func flatten(message engine.Message) (protowire.Number, fields) {
 		}
 	case *engine.Removed:
 		return numRemoved, fields{uint64(m.Term), uint64(m.Incarnation), uint64(m.Commit.Term), uint64(m.Commit.Index)}
+	case *engine.ProposalForward:
+		return numProposalForward, fields{uint64(m.Term), m.Origin, m.ID}
+	case *engine.ProposalForwardResult:
+		return numProposalForwardResult, fields{
+			uint64(m.Term), m.Origin, m.ID, uint64(m.Outcome), uint64(m.Leader), uint64(m.Position.Term), uint64(m.Position.Index),
+		}
 	}
 	panic(fmt.Sprintf("remote: message type %T has no place in raft.proto", message))
 }
@@ -101,6 +111,10 @@ func appendEnvelope(b []byte, message engine.Message) []byte {
 	case *engine.SnapshotOffer:
 		b = protowire.AppendTag(b, numMembership, protowire.BytesType)
 		b = protowire.AppendBytes(b, m.Snapshot.Membership.Encode())
+	case *engine.ProposalForward:
+		b = appendItems(b, m.Commands)
+	case *engine.ProposalForwardResult:
+		b = appendItems(b, m.Responses)
 	default:
 	}
 	return b
@@ -129,7 +143,26 @@ func payloadSize(message engine.Message, varints *fields) int {
 		}
 	case *engine.SnapshotOffer:
 		size += 1 + protowire.SizeBytes(len(m.Snapshot.Membership.Encode()))
+	case *engine.ProposalForward:
+		size += itemsSize(m.Commands)
+	case *engine.ProposalForwardResult:
+		size += itemsSize(m.Responses)
 	default:
+	}
+	return size
+}
+
+func appendItems(b []byte, items [][]byte) []byte {
+	for _, item := range items {
+		b = protowire.AppendTag(b, numItems, protowire.BytesType)
+		b = protowire.AppendBytes(b, item)
+	}
+	return b
+}
+
+func itemsSize(items [][]byte) (size int) {
+	for _, item := range items {
+		size += fieldSize(numItems, len(item))
 	}
 	return size
 }

@@ -38,6 +38,10 @@ func fuzzSeeds() [][]byte {
 		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 21, Verdict: engine.SnapshotRefused},
 		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 21, Verdict: engine.SnapshotHeld, Match: 40},
 		&engine.Removed{Term: 7, Incarnation: 1 << 63, Commit: at(6, 40)},
+		&engine.ProposalForward{Term: 7, Origin: 1 << 60, ID: 3, Commands: [][]byte{[]byte("set k v"), {}}},
+		&engine.ProposalForwardResult{Term: 7, Origin: 1 << 60, ID: 3, Outcome: engine.ForwardApplied, Responses: [][]byte{[]byte("ok"), {}}},
+		&engine.ProposalForwardResult{Term: 7, Origin: 1 << 60, ID: 3, Outcome: engine.ForwardNotLeader, Leader: 2},
+		&engine.ProposalForwardResult{Term: 7, Origin: 1 << 60, ID: 3, Outcome: engine.ForwardUnknown, Position: at(7, 41)},
 	} {
 		bodies = append(bodies, appendEnvelope(nil, m))
 	}

@@ -30,6 +30,10 @@ func validate(message engine.Message) error {
 		return validateSnapshotOfferResponse(m)
 	case *engine.Removed:
 		return validateRemoved(m)
+	case *engine.ProposalForward:
+		return validateForward(m)
+	case *engine.ProposalForwardResult:
+		return validateForwardResult(m)
 	default:
 	}
 	return nil
@@ -152,6 +156,34 @@ func validateSnapshotOfferResponse(m *engine.SnapshotOfferResponse) error {
 		return malformed("answer to a snapshot offer with unknown %v", m.Verdict)
 	case m.Offset != 0 && m.Verdict != engine.SnapshotAccepted, m.Match != 0 && m.Verdict != engine.SnapshotHeld:
 		return malformed("answer to a snapshot offer, %v, with offset %d and match %d", m.Verdict, m.Offset, m.Match)
+	}
+	return nil
+}
+
+func validateForward(m *engine.ProposalForward) error {
+	switch {
+	case m.Origin == 0 || m.ID == 0:
+		return malformed("forwarded proposal %d of origin %d", m.ID, m.Origin)
+	case len(m.Commands) == 0 || len(m.Commands) > maxEntries:
+		return malformed("forwarded proposal of %d commands", len(m.Commands))
+	}
+	return nil
+}
+
+func validateForwardResult(m *engine.ProposalForwardResult) error {
+	if err := validatePosition("appended command", m.Position, maxPosition); err != nil {
+		return err
+	}
+	switch {
+	case m.Origin == 0 || m.ID == 0:
+		return malformed("result of forwarded proposal %d of origin %d", m.ID, m.Origin)
+	case m.Outcome < engine.ForwardApplied || m.Outcome > engine.ForwardUnknown:
+		return malformed("result of a forwarded proposal with unknown outcome %d", m.Outcome)
+	case m.Leader != 0 && m.Outcome != engine.ForwardNotLeader,
+		m.Position != (engine.Position{}) && m.Outcome != engine.ForwardUnknown,
+		(len(m.Responses) > 0) != (m.Outcome == engine.ForwardApplied), len(m.Responses) > maxEntries:
+		return malformed("result of a forwarded proposal, outcome %d, with leader %v, position %v and %d responses",
+			m.Outcome, m.Leader, m.Position, len(m.Responses))
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // maxControlBytes bounds the control lane. Its messages are below 64 bytes and each peer answers what it gets, so
-// only a peer that reads nothing for long can fill it.
+// only a peer that reads nothing for long can fill it. What carries commands goes the way of entries.
 const maxControlBytes = 256 << 10
 
 // outbox is what waits for one peer, bounded in bytes, in two lanes: votes, heartbeats and answers leave before
@@ -48,7 +48,7 @@ func (o *outbox) empty() bool {
 
 func (o *outbox) route(item laneItem) bool {
 	switch item.message.(type) {
-	case *engine.AppendEntries:
+	case *engine.AppendEntries, *engine.ProposalForward, *engine.ProposalForwardResult:
 		return o.entries.push(item)
 	case *engine.Heartbeat:
 		return o.control.replace(&o.heartbeat, item)

@@ -77,7 +77,7 @@ func drawEntries(t *rapid.T, prev engine.Position, most engine.Term) []engine.En
 // drawMessage draws a message that an engine might send.
 func drawMessage(t *rapid.T) engine.Message {
 	term := drawTerm(t, 1, maxPosition)
-	switch rapid.IntRange(1, 11).Draw(t, "type") {
+	switch rapid.IntRange(1, 12).Draw(t, "type") {
 	case 1:
 		prev := drawPosition(t, term)
 		return &engine.AppendEntries{
@@ -104,11 +104,32 @@ func drawMessage(t *rapid.T) engine.Message {
 		return &engine.TimeoutNow{Term: term, Number: drawSendNumber(t)}
 	case 10:
 		return drawSnapshotMessage(t, term)
+	case 11:
+		return drawForward(t, term)
 	}
 	return &engine.Removed{
 		Term: term, Incarnation: engine.Incarnation(max(1, rapid.Uint64().Draw(t, "incarnation"))),
 		Commit: engine.Position{Term: drawTerm(t, 1, term), Index: max(1, drawIndex(t))},
 	}
+}
+
+func drawForward(t *rapid.T, term engine.Term) engine.Message {
+	origin, id := max(1, rapid.Uint64().Draw(t, "origin")), max(1, number(math.MaxUint64).Draw(t, "id"))
+	items := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 300), 1, 5)
+	if rapid.Bool().Draw(t, "request") {
+		return &engine.ProposalForward{Term: term, Origin: origin, ID: id, Commands: items.Draw(t, "commands")}
+	}
+	result := &engine.ProposalForwardResult{Term: term, Origin: origin, ID: id, Outcome: engine.ForwardOutcome(rapid.IntRange(1, 8).Draw(t, "outcome"))}
+	if result.Outcome == engine.ForwardApplied {
+		result.Responses = items.Draw(t, "responses")
+	}
+	if result.Outcome == engine.ForwardNotLeader {
+		result.Leader = engine.NodeID(rapid.Uint64().Draw(t, "leader"))
+	}
+	if result.Outcome == engine.ForwardUnknown {
+		result.Position = drawPosition(t, maxPosition)
+	}
+	return result
 }
 
 func drawSnapshotMessage(t *rapid.T, term engine.Term) engine.Message {
@@ -196,6 +217,15 @@ func generated(message engine.Message) *raftpb.Envelope {
 	case *engine.Removed:
 		return &raftpb.Envelope{Message: &raftpb.Envelope_Removed{Removed: &raftpb.Removed{
 			Term: uint64(m.Term), Incarnation: uint64(m.Incarnation), CommitTerm: uint64(m.Commit.Term), CommitIndex: uint64(m.Commit.Index),
+		}}}
+	case *engine.ProposalForward:
+		return &raftpb.Envelope{Message: &raftpb.Envelope_ProposalForward{ProposalForward: &raftpb.ProposalForward{
+			Term: uint64(m.Term), Origin: m.Origin, Id: m.ID, Commands: m.Commands,
+		}}}
+	case *engine.ProposalForwardResult:
+		return &raftpb.Envelope{Message: &raftpb.Envelope_ProposalForwardResult{ProposalForwardResult: &raftpb.ProposalForwardResult{
+			Term: uint64(m.Term), Origin: m.Origin, Id: m.ID, Outcome: raftpb.ForwardOutcome(m.Outcome), LeaderId: uint64(m.Leader),
+			PositionTerm: uint64(m.Position.Term), PositionIndex: uint64(m.Position.Index), Responses: m.Responses,
 		}}}
 	}
 	panic("a message type without a generated form")

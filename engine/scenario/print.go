@@ -89,6 +89,7 @@ func messageText(message engine.Message) string {
 		return fmt.Sprintf("#%d term %d, snapshot %v, %d bytes", m.Number, m.Term, m.Snapshot, m.Snapshot.Size)
 	case *engine.SnapshotOfferResponse:
 		return offerResponseText(m)
+	case *engine.ProposalForward, *engine.ProposalForwardResult: // engines say no such thing
 	}
 	return fmt.Sprintf("%+v", message)
 }

@@ -32,6 +32,7 @@ type options struct {
 	bootstrap     string
 	logLevel      string
 	lease         bool // the leader reads under a lease
+	forward       bool // writes are sent on to the leader
 
 	snapshotEntries, trailingEntries int // 0 and -1: the library's defaults
 
@@ -89,6 +90,7 @@ func parseFlags(args []string, help io.Writer) (options, error) {
 	set.BoolVar(&o.lease, "lease", false, "read under a lease of the leader; needs clocks that never stop or drift by 5 %")
 	set.IntVar(&o.snapshotEntries, "snapshot-entries", 0, "take a snapshot after so many entries (default: that of the library, 65536)")
 	set.IntVar(&o.trailingEntries, "trailing-entries", -1, "entries that stay below a snapshot (default: those of the library, 10240)")
+	set.BoolVar(&o.forward, "forward", false, "send writes on to the leader instead of sending their clients there")
 	set.Var(&o.peers, "peer", "id=host:port of a founding node; once for each, this one may be left out")
 	if err := set.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

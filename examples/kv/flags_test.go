@@ -17,6 +17,7 @@ func TestFlags(t *testing.T) {
 	require.Equal(t, "auto", o.bootstrap)
 	require.Equal(t, "h:9", o.advertise)
 	require.False(t, o.lease, "leases rest on clocks: only who asks for them has them")
+	require.False(t, o.forward)
 	members, err := engine.NewMembership(o.members()...)
 	require.NoError(t, err)
 	require.Equal(t, "{n1 n2 n3}", members.String())

@@ -38,6 +38,7 @@ func startNode(ctx context.Context, o options, dir *directory, logger hclog.Logg
 	if o.trailingEntries >= 0 {
 		cfg.TrailingLogEntries = o.trailingEntries
 	}
+	cfg.ForwardProposals = o.forward
 	if o.lease {
 		cfg.LeaseDurationTicks = cfg.ElectionTimeoutMinTicks - cfg.HeartbeatIntervalTicks - 1 // the longest that is safe
 	}

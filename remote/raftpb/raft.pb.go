@@ -259,6 +259,73 @@ func (SnapshotVerdict) EnumDescriptor() ([]byte, []int) {
 	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{3}
 }
 
+type ForwardOutcome int32
+
+const (
+	ForwardOutcome_FORWARD_OUTCOME_UNSPECIFIED      ForwardOutcome = 0
+	ForwardOutcome_FORWARD_OUTCOME_APPLIED          ForwardOutcome = 1
+	ForwardOutcome_FORWARD_OUTCOME_NOT_LEADER       ForwardOutcome = 2
+	ForwardOutcome_FORWARD_OUTCOME_BUSY             ForwardOutcome = 3
+	ForwardOutcome_FORWARD_OUTCOME_DISK_NEARLY_FULL ForwardOutcome = 4
+	ForwardOutcome_FORWARD_OUTCOME_TOO_LARGE        ForwardOutcome = 5
+	ForwardOutcome_FORWARD_OUTCOME_REJECTED         ForwardOutcome = 6
+	ForwardOutcome_FORWARD_OUTCOME_SHUTDOWN         ForwardOutcome = 7
+	ForwardOutcome_FORWARD_OUTCOME_UNKNOWN          ForwardOutcome = 8
+)
+
+// Enum value maps for ForwardOutcome.
+var (
+	ForwardOutcome_name = map[int32]string{
+		0: "FORWARD_OUTCOME_UNSPECIFIED",
+		1: "FORWARD_OUTCOME_APPLIED",
+		2: "FORWARD_OUTCOME_NOT_LEADER",
+		3: "FORWARD_OUTCOME_BUSY",
+		4: "FORWARD_OUTCOME_DISK_NEARLY_FULL",
+		5: "FORWARD_OUTCOME_TOO_LARGE",
+		6: "FORWARD_OUTCOME_REJECTED",
+		7: "FORWARD_OUTCOME_SHUTDOWN",
+		8: "FORWARD_OUTCOME_UNKNOWN",
+	}
+	ForwardOutcome_value = map[string]int32{
+		"FORWARD_OUTCOME_UNSPECIFIED":      0,
+		"FORWARD_OUTCOME_APPLIED":          1,
+		"FORWARD_OUTCOME_NOT_LEADER":       2,
+		"FORWARD_OUTCOME_BUSY":             3,
+		"FORWARD_OUTCOME_DISK_NEARLY_FULL": 4,
+		"FORWARD_OUTCOME_TOO_LARGE":        5,
+		"FORWARD_OUTCOME_REJECTED":         6,
+		"FORWARD_OUTCOME_SHUTDOWN":         7,
+		"FORWARD_OUTCOME_UNKNOWN":          8,
+	}
+)
+
+func (x ForwardOutcome) Enum() *ForwardOutcome {
+	p := new(ForwardOutcome)
+	*p = x
+	return p
+}
+
+func (x ForwardOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ForwardOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_remote_raftpb_raft_proto_enumTypes[4].Descriptor()
+}
+
+func (ForwardOutcome) Type() protoreflect.EnumType {
+	return &file_remote_raftpb_raft_proto_enumTypes[4]
+}
+
+func (x ForwardOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ForwardOutcome.Descriptor instead.
+func (ForwardOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{4}
+}
+
 // Hello introduces a node. Both ends say it: the dialler first, the listener within its Welcome.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -534,7 +601,8 @@ func (x *Refusal) GetText() string {
 }
 
 // Envelope carries exactly one message. Numbers 1 to 15 take one byte on the wire and belong to what engines
-// say to each other; 16 to 31 belong to reads, 32 to 47 to the bytes of snapshots, 48 to 63 to membership.
+// say to each other; 16 to 31 belong to reads, 32 to 47 to the bytes of snapshots, 48 to 63 to membership, 64 to 79 to
+// what hosts say to each other.
 type Envelope struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -553,6 +621,8 @@ type Envelope struct {
 	//	*Envelope_SnapshotOfferResponse
 	//	*Envelope_SnapshotChunk
 	//	*Envelope_SnapshotChunkAck
+	//	*Envelope_ProposalForward
+	//	*Envelope_ProposalForwardResult
 	Message       isEnvelope_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -721,6 +791,24 @@ func (x *Envelope) GetSnapshotChunkAck() *SnapshotChunkAck {
 	return nil
 }
 
+func (x *Envelope) GetProposalForward() *ProposalForward {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_ProposalForward); ok {
+			return x.ProposalForward
+		}
+	}
+	return nil
+}
+
+func (x *Envelope) GetProposalForwardResult() *ProposalForwardResult {
+	if x != nil {
+		if x, ok := x.Message.(*Envelope_ProposalForwardResult); ok {
+			return x.ProposalForwardResult
+		}
+	}
+	return nil
+}
+
 type isEnvelope_Message interface {
 	isEnvelope_Message()
 }
@@ -781,6 +869,14 @@ type Envelope_SnapshotChunkAck struct {
 	SnapshotChunkAck *SnapshotChunkAck `protobuf:"bytes,33,opt,name=snapshot_chunk_ack,json=snapshotChunkAck,proto3,oneof"`
 }
 
+type Envelope_ProposalForward struct {
+	ProposalForward *ProposalForward `protobuf:"bytes,64,opt,name=proposal_forward,json=proposalForward,proto3,oneof"`
+}
+
+type Envelope_ProposalForwardResult struct {
+	ProposalForwardResult *ProposalForwardResult `protobuf:"bytes,65,opt,name=proposal_forward_result,json=proposalForwardResult,proto3,oneof"`
+}
+
 func (*Envelope_AppendEntries) isEnvelope_Message() {}
 
 func (*Envelope_AppendEntriesResponse) isEnvelope_Message() {}
@@ -808,6 +904,10 @@ func (*Envelope_SnapshotOfferResponse) isEnvelope_Message() {}
 func (*Envelope_SnapshotChunk) isEnvelope_Message() {}
 
 func (*Envelope_SnapshotChunkAck) isEnvelope_Message() {}
+
+func (*Envelope_ProposalForward) isEnvelope_Message() {}
+
+func (*Envelope_ProposalForwardResult) isEnvelope_Message() {}
 
 // Entry is one slot of the log.
 type Entry struct {
@@ -1869,6 +1969,177 @@ func (x *Removed) GetCommitIndex() uint64 {
 	return 0
 }
 
+// ProposalForward: origin and id are not zero; 1 to 65,536 commands.
+type ProposalForward struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	Origin        uint64                 `protobuf:"varint,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	Id            uint64                 `protobuf:"varint,3,opt,name=id,proto3" json:"id,omitempty"`
+	Commands      [][]byte               `protobuf:"bytes,10,rep,name=commands,proto3" json:"commands,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProposalForward) Reset() {
+	*x = ProposalForward{}
+	mi := &file_remote_raftpb_raft_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposalForward) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposalForward) ProtoMessage() {}
+
+func (x *ProposalForward) ProtoReflect() protoreflect.Message {
+	mi := &file_remote_raftpb_raft_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposalForward.ProtoReflect.Descriptor instead.
+func (*ProposalForward) Descriptor() ([]byte, []int) {
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ProposalForward) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *ProposalForward) GetOrigin() uint64 {
+	if x != nil {
+		return x.Origin
+	}
+	return 0
+}
+
+func (x *ProposalForward) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ProposalForward) GetCommands() [][]byte {
+	if x != nil {
+		return x.Commands
+	}
+	return nil
+}
+
+// ProposalForwardResult: origin and id are those of the request; only not leader has a leader, only unknown a position,
+// only applied has responses, one for each command.
+type ProposalForwardResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	Origin        uint64                 `protobuf:"varint,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	Id            uint64                 `protobuf:"varint,3,opt,name=id,proto3" json:"id,omitempty"`
+	Outcome       ForwardOutcome         `protobuf:"varint,4,opt,name=outcome,proto3,enum=yggr.raft.v1.ForwardOutcome" json:"outcome,omitempty"`
+	LeaderId      uint64                 `protobuf:"varint,5,opt,name=leader_id,json=leaderId,proto3" json:"leader_id,omitempty"`
+	PositionTerm  uint64                 `protobuf:"varint,6,opt,name=position_term,json=positionTerm,proto3" json:"position_term,omitempty"`
+	PositionIndex uint64                 `protobuf:"varint,7,opt,name=position_index,json=positionIndex,proto3" json:"position_index,omitempty"`
+	Responses     [][]byte               `protobuf:"bytes,10,rep,name=responses,proto3" json:"responses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProposalForwardResult) Reset() {
+	*x = ProposalForwardResult{}
+	mi := &file_remote_raftpb_raft_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposalForwardResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposalForwardResult) ProtoMessage() {}
+
+func (x *ProposalForwardResult) ProtoReflect() protoreflect.Message {
+	mi := &file_remote_raftpb_raft_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposalForwardResult.ProtoReflect.Descriptor instead.
+func (*ProposalForwardResult) Descriptor() ([]byte, []int) {
+	return file_remote_raftpb_raft_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ProposalForwardResult) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *ProposalForwardResult) GetOrigin() uint64 {
+	if x != nil {
+		return x.Origin
+	}
+	return 0
+}
+
+func (x *ProposalForwardResult) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ProposalForwardResult) GetOutcome() ForwardOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return ForwardOutcome_FORWARD_OUTCOME_UNSPECIFIED
+}
+
+func (x *ProposalForwardResult) GetLeaderId() uint64 {
+	if x != nil {
+		return x.LeaderId
+	}
+	return 0
+}
+
+func (x *ProposalForwardResult) GetPositionTerm() uint64 {
+	if x != nil {
+		return x.PositionTerm
+	}
+	return 0
+}
+
+func (x *ProposalForwardResult) GetPositionIndex() uint64 {
+	if x != nil {
+		return x.PositionIndex
+	}
+	return 0
+}
+
+func (x *ProposalForwardResult) GetResponses() [][]byte {
+	if x != nil {
+		return x.Responses
+	}
+	return nil
+}
+
 var File_remote_raftpb_raft_proto protoreflect.FileDescriptor
 
 const file_remote_raftpb_raft_proto_rawDesc = "" +
@@ -1894,7 +2165,7 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\x06answer\"R\n" +
 	"\aRefusal\x123\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1b.yggr.raft.v1.RefusalReasonR\x06reason\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\xb6\b\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xe1\t\n" +
 	"\bEnvelope\x12D\n" +
 	"\x0eappend_entries\x18\x01 \x01(\v2\x1b.yggr.raft.v1.AppendEntriesH\x00R\rappendEntries\x12]\n" +
 	"\x17append_entries_response\x18\x02 \x01(\v2#.yggr.raft.v1.AppendEntriesResponseH\x00R\x15appendEntriesResponse\x127\n" +
@@ -1911,7 +2182,9 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\x0esnapshot_offer\x18\v \x01(\v2\x1b.yggr.raft.v1.SnapshotOfferH\x00R\rsnapshotOffer\x12]\n" +
 	"\x17snapshot_offer_response\x18\f \x01(\v2#.yggr.raft.v1.SnapshotOfferResponseH\x00R\x15snapshotOfferResponse\x12D\n" +
 	"\x0esnapshot_chunk\x18  \x01(\v2\x1b.yggr.raft.v1.SnapshotChunkH\x00R\rsnapshotChunk\x12N\n" +
-	"\x12snapshot_chunk_ack\x18! \x01(\v2\x1e.yggr.raft.v1.SnapshotChunkAckH\x00R\x10snapshotChunkAckB\t\n" +
+	"\x12snapshot_chunk_ack\x18! \x01(\v2\x1e.yggr.raft.v1.SnapshotChunkAckH\x00R\x10snapshotChunkAck\x12J\n" +
+	"\x10proposal_forward\x18@ \x01(\v2\x1d.yggr.raft.v1.ProposalForwardH\x00R\x0fproposalForward\x12]\n" +
+	"\x17proposal_forward_result\x18A \x01(\v2#.yggr.raft.v1.ProposalForwardResultH\x00R\x15proposalForwardResultB\t\n" +
 	"\amessage\"r\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
@@ -1999,7 +2272,23 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x1f\n" +
 	"\vcommit_term\x18\x03 \x01(\x04R\n" +
 	"commitTerm\x12!\n" +
-	"\fcommit_index\x18\x04 \x01(\x04R\vcommitIndex*L\n" +
+	"\fcommit_index\x18\x04 \x01(\x04R\vcommitIndex\"i\n" +
+	"\x0fProposalForward\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x16\n" +
+	"\x06origin\x18\x02 \x01(\x04R\x06origin\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\x04R\x02id\x12\x1a\n" +
+	"\bcommands\x18\n" +
+	" \x03(\fR\bcommands\"\x92\x02\n" +
+	"\x15ProposalForwardResult\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x16\n" +
+	"\x06origin\x18\x02 \x01(\x04R\x06origin\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\x04R\x02id\x126\n" +
+	"\aoutcome\x18\x04 \x01(\x0e2\x1c.yggr.raft.v1.ForwardOutcomeR\aoutcome\x12\x1b\n" +
+	"\tleader_id\x18\x05 \x01(\x04R\bleaderId\x12#\n" +
+	"\rposition_term\x18\x06 \x01(\x04R\fpositionTerm\x12%\n" +
+	"\x0eposition_index\x18\a \x01(\x04R\rpositionIndex\x12\x1c\n" +
+	"\tresponses\x18\n" +
+	" \x03(\fR\tresponses*L\n" +
 	"\x0eConnectionKind\x12\x1c\n" +
 	"\x18CONNECTION_KIND_PROTOCOL\x10\x00\x12\x1c\n" +
 	"\x18CONNECTION_KIND_SNAPSHOT\x10\x01*\xb2\x02\n" +
@@ -2022,7 +2311,17 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\x1cSNAPSHOT_VERDICT_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19SNAPSHOT_VERDICT_ACCEPTED\x10\x01\x12\x1c\n" +
 	"\x18SNAPSHOT_VERDICT_REFUSED\x10\x02\x12\x19\n" +
-	"\x15SNAPSHOT_VERDICT_HELD\x10\x03B'Z%github.com/yggr-go/yggr/remote/raftpbb\x06proto3"
+	"\x15SNAPSHOT_VERDICT_HELD\x10\x03*\xa6\x02\n" +
+	"\x0eForwardOutcome\x12\x1f\n" +
+	"\x1bFORWARD_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17FORWARD_OUTCOME_APPLIED\x10\x01\x12\x1e\n" +
+	"\x1aFORWARD_OUTCOME_NOT_LEADER\x10\x02\x12\x18\n" +
+	"\x14FORWARD_OUTCOME_BUSY\x10\x03\x12$\n" +
+	" FORWARD_OUTCOME_DISK_NEARLY_FULL\x10\x04\x12\x1d\n" +
+	"\x19FORWARD_OUTCOME_TOO_LARGE\x10\x05\x12\x1c\n" +
+	"\x18FORWARD_OUTCOME_REJECTED\x10\x06\x12\x1c\n" +
+	"\x18FORWARD_OUTCOME_SHUTDOWN\x10\a\x12\x1b\n" +
+	"\x17FORWARD_OUTCOME_UNKNOWN\x10\bB'Z%github.com/yggr-go/yggr/remote/raftpbb\x06proto3"
 
 var (
 	file_remote_raftpb_raft_proto_rawDescOnce sync.Once
@@ -2036,60 +2335,66 @@ func file_remote_raftpb_raft_proto_rawDescGZIP() []byte {
 	return file_remote_raftpb_raft_proto_rawDescData
 }
 
-var file_remote_raftpb_raft_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_remote_raftpb_raft_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_remote_raftpb_raft_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_remote_raftpb_raft_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_remote_raftpb_raft_proto_goTypes = []any{
 	(ConnectionKind)(0),            // 0: yggr.raft.v1.ConnectionKind
 	(RefusalReason)(0),             // 1: yggr.raft.v1.RefusalReason
 	(EntryKind)(0),                 // 2: yggr.raft.v1.EntryKind
 	(SnapshotVerdict)(0),           // 3: yggr.raft.v1.SnapshotVerdict
-	(*Hello)(nil),                  // 4: yggr.raft.v1.Hello
-	(*HelloAnswer)(nil),            // 5: yggr.raft.v1.HelloAnswer
-	(*Refusal)(nil),                // 6: yggr.raft.v1.Refusal
-	(*Envelope)(nil),               // 7: yggr.raft.v1.Envelope
-	(*Entry)(nil),                  // 8: yggr.raft.v1.Entry
-	(*AppendEntries)(nil),          // 9: yggr.raft.v1.AppendEntries
-	(*AppendEntriesResponse)(nil),  // 10: yggr.raft.v1.AppendEntriesResponse
-	(*Heartbeat)(nil),              // 11: yggr.raft.v1.Heartbeat
-	(*HeartbeatResponse)(nil),      // 12: yggr.raft.v1.HeartbeatResponse
-	(*RequestPreVote)(nil),         // 13: yggr.raft.v1.RequestPreVote
-	(*RequestPreVoteResponse)(nil), // 14: yggr.raft.v1.RequestPreVoteResponse
-	(*RequestVote)(nil),            // 15: yggr.raft.v1.RequestVote
-	(*RequestVoteResponse)(nil),    // 16: yggr.raft.v1.RequestVoteResponse
-	(*TimeoutNow)(nil),             // 17: yggr.raft.v1.TimeoutNow
-	(*SnapshotOffer)(nil),          // 18: yggr.raft.v1.SnapshotOffer
-	(*SnapshotOfferResponse)(nil),  // 19: yggr.raft.v1.SnapshotOfferResponse
-	(*SnapshotChunk)(nil),          // 20: yggr.raft.v1.SnapshotChunk
-	(*SnapshotChunkAck)(nil),       // 21: yggr.raft.v1.SnapshotChunkAck
-	(*Removed)(nil),                // 22: yggr.raft.v1.Removed
+	(ForwardOutcome)(0),            // 4: yggr.raft.v1.ForwardOutcome
+	(*Hello)(nil),                  // 5: yggr.raft.v1.Hello
+	(*HelloAnswer)(nil),            // 6: yggr.raft.v1.HelloAnswer
+	(*Refusal)(nil),                // 7: yggr.raft.v1.Refusal
+	(*Envelope)(nil),               // 8: yggr.raft.v1.Envelope
+	(*Entry)(nil),                  // 9: yggr.raft.v1.Entry
+	(*AppendEntries)(nil),          // 10: yggr.raft.v1.AppendEntries
+	(*AppendEntriesResponse)(nil),  // 11: yggr.raft.v1.AppendEntriesResponse
+	(*Heartbeat)(nil),              // 12: yggr.raft.v1.Heartbeat
+	(*HeartbeatResponse)(nil),      // 13: yggr.raft.v1.HeartbeatResponse
+	(*RequestPreVote)(nil),         // 14: yggr.raft.v1.RequestPreVote
+	(*RequestPreVoteResponse)(nil), // 15: yggr.raft.v1.RequestPreVoteResponse
+	(*RequestVote)(nil),            // 16: yggr.raft.v1.RequestVote
+	(*RequestVoteResponse)(nil),    // 17: yggr.raft.v1.RequestVoteResponse
+	(*TimeoutNow)(nil),             // 18: yggr.raft.v1.TimeoutNow
+	(*SnapshotOffer)(nil),          // 19: yggr.raft.v1.SnapshotOffer
+	(*SnapshotOfferResponse)(nil),  // 20: yggr.raft.v1.SnapshotOfferResponse
+	(*SnapshotChunk)(nil),          // 21: yggr.raft.v1.SnapshotChunk
+	(*SnapshotChunkAck)(nil),       // 22: yggr.raft.v1.SnapshotChunkAck
+	(*Removed)(nil),                // 23: yggr.raft.v1.Removed
+	(*ProposalForward)(nil),        // 24: yggr.raft.v1.ProposalForward
+	(*ProposalForwardResult)(nil),  // 25: yggr.raft.v1.ProposalForwardResult
 }
 var file_remote_raftpb_raft_proto_depIdxs = []int32{
 	0,  // 0: yggr.raft.v1.Hello.kind:type_name -> yggr.raft.v1.ConnectionKind
-	4,  // 1: yggr.raft.v1.HelloAnswer.welcome:type_name -> yggr.raft.v1.Hello
-	6,  // 2: yggr.raft.v1.HelloAnswer.refusal:type_name -> yggr.raft.v1.Refusal
+	5,  // 1: yggr.raft.v1.HelloAnswer.welcome:type_name -> yggr.raft.v1.Hello
+	7,  // 2: yggr.raft.v1.HelloAnswer.refusal:type_name -> yggr.raft.v1.Refusal
 	1,  // 3: yggr.raft.v1.Refusal.reason:type_name -> yggr.raft.v1.RefusalReason
-	9,  // 4: yggr.raft.v1.Envelope.append_entries:type_name -> yggr.raft.v1.AppendEntries
-	10, // 5: yggr.raft.v1.Envelope.append_entries_response:type_name -> yggr.raft.v1.AppendEntriesResponse
-	11, // 6: yggr.raft.v1.Envelope.heartbeat:type_name -> yggr.raft.v1.Heartbeat
-	12, // 7: yggr.raft.v1.Envelope.heartbeat_response:type_name -> yggr.raft.v1.HeartbeatResponse
-	13, // 8: yggr.raft.v1.Envelope.request_pre_vote:type_name -> yggr.raft.v1.RequestPreVote
-	14, // 9: yggr.raft.v1.Envelope.request_pre_vote_response:type_name -> yggr.raft.v1.RequestPreVoteResponse
-	15, // 10: yggr.raft.v1.Envelope.request_vote:type_name -> yggr.raft.v1.RequestVote
-	16, // 11: yggr.raft.v1.Envelope.request_vote_response:type_name -> yggr.raft.v1.RequestVoteResponse
-	17, // 12: yggr.raft.v1.Envelope.timeout_now:type_name -> yggr.raft.v1.TimeoutNow
-	22, // 13: yggr.raft.v1.Envelope.removed:type_name -> yggr.raft.v1.Removed
-	18, // 14: yggr.raft.v1.Envelope.snapshot_offer:type_name -> yggr.raft.v1.SnapshotOffer
-	19, // 15: yggr.raft.v1.Envelope.snapshot_offer_response:type_name -> yggr.raft.v1.SnapshotOfferResponse
-	20, // 16: yggr.raft.v1.Envelope.snapshot_chunk:type_name -> yggr.raft.v1.SnapshotChunk
-	21, // 17: yggr.raft.v1.Envelope.snapshot_chunk_ack:type_name -> yggr.raft.v1.SnapshotChunkAck
-	2,  // 18: yggr.raft.v1.Entry.kind:type_name -> yggr.raft.v1.EntryKind
-	8,  // 19: yggr.raft.v1.AppendEntries.entries:type_name -> yggr.raft.v1.Entry
-	3,  // 20: yggr.raft.v1.SnapshotOfferResponse.verdict:type_name -> yggr.raft.v1.SnapshotVerdict
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	10, // 4: yggr.raft.v1.Envelope.append_entries:type_name -> yggr.raft.v1.AppendEntries
+	11, // 5: yggr.raft.v1.Envelope.append_entries_response:type_name -> yggr.raft.v1.AppendEntriesResponse
+	12, // 6: yggr.raft.v1.Envelope.heartbeat:type_name -> yggr.raft.v1.Heartbeat
+	13, // 7: yggr.raft.v1.Envelope.heartbeat_response:type_name -> yggr.raft.v1.HeartbeatResponse
+	14, // 8: yggr.raft.v1.Envelope.request_pre_vote:type_name -> yggr.raft.v1.RequestPreVote
+	15, // 9: yggr.raft.v1.Envelope.request_pre_vote_response:type_name -> yggr.raft.v1.RequestPreVoteResponse
+	16, // 10: yggr.raft.v1.Envelope.request_vote:type_name -> yggr.raft.v1.RequestVote
+	17, // 11: yggr.raft.v1.Envelope.request_vote_response:type_name -> yggr.raft.v1.RequestVoteResponse
+	18, // 12: yggr.raft.v1.Envelope.timeout_now:type_name -> yggr.raft.v1.TimeoutNow
+	23, // 13: yggr.raft.v1.Envelope.removed:type_name -> yggr.raft.v1.Removed
+	19, // 14: yggr.raft.v1.Envelope.snapshot_offer:type_name -> yggr.raft.v1.SnapshotOffer
+	20, // 15: yggr.raft.v1.Envelope.snapshot_offer_response:type_name -> yggr.raft.v1.SnapshotOfferResponse
+	21, // 16: yggr.raft.v1.Envelope.snapshot_chunk:type_name -> yggr.raft.v1.SnapshotChunk
+	22, // 17: yggr.raft.v1.Envelope.snapshot_chunk_ack:type_name -> yggr.raft.v1.SnapshotChunkAck
+	24, // 18: yggr.raft.v1.Envelope.proposal_forward:type_name -> yggr.raft.v1.ProposalForward
+	25, // 19: yggr.raft.v1.Envelope.proposal_forward_result:type_name -> yggr.raft.v1.ProposalForwardResult
+	2,  // 20: yggr.raft.v1.Entry.kind:type_name -> yggr.raft.v1.EntryKind
+	9,  // 21: yggr.raft.v1.AppendEntries.entries:type_name -> yggr.raft.v1.Entry
+	3,  // 22: yggr.raft.v1.SnapshotOfferResponse.verdict:type_name -> yggr.raft.v1.SnapshotVerdict
+	4,  // 23: yggr.raft.v1.ProposalForwardResult.outcome:type_name -> yggr.raft.v1.ForwardOutcome
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_remote_raftpb_raft_proto_init() }
@@ -2116,14 +2421,16 @@ func file_remote_raftpb_raft_proto_init() {
 		(*Envelope_SnapshotOfferResponse)(nil),
 		(*Envelope_SnapshotChunk)(nil),
 		(*Envelope_SnapshotChunkAck)(nil),
+		(*Envelope_ProposalForward)(nil),
+		(*Envelope_ProposalForwardResult)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_remote_raftpb_raft_proto_rawDesc), len(file_remote_raftpb_raft_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   19,
+			NumEnums:      5,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

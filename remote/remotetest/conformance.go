@@ -151,6 +151,8 @@ func Messages() []engine.Message {
 		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 1 << 60, Verdict: engine.SnapshotAccepted, Offset: 4096},
 		&engine.SnapshotOfferResponse{Term: 7, Number: 15, Transfer: 1 << 60, Verdict: engine.SnapshotHeld, Match: 40},
 		&engine.Removed{Term: 7, Incarnation: 1 << 63, Commit: last},
+		&engine.ProposalForward{Term: 7, Origin: 8, ID: 9, Commands: [][]byte{[]byte("a"), []byte("b")}},
+		&engine.ProposalForwardResult{Term: 7, Origin: 8, ID: 9, Outcome: engine.ForwardApplied, Responses: [][]byte{[]byte("c"), []byte("d")}},
 	}
 }
 
