@@ -33,9 +33,9 @@ test: ## every test, with the race detector; then the tests that kill real proce
 	done; exit $$failed
 
 .PHONY: chaos
-chaos: ## kill the leader of three real processes thirty times while clients write
+chaos: ## kill the leader of three real processes thirty times while clients write, and the ends of fifty snapshots on their way
 	@$(setup) go
-	@cd examples && go test -run TestChaos -count=1 -timeout 30m -v ./kv -args -chaos.kills=30
+	@cd examples && go test -run 'TestChaos|TestKilledTransfersArrive' -count=1 -timeout 30m -v ./kv -args -chaos.kills=30 -snapshot.kills=50
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target in turn; TIME=30s is the time for one
