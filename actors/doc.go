@@ -17,8 +17,8 @@
 //	├── ticker               wall time → ticks, the only one that knows the clock; at most one tick is queued
 //	├── persistence          owns the log and hard state; one write and one sync for everything queued
 //	├── apply                owns the state machine; applies in log order and answers the callers
-//	├── snapshot             builds snapshots, off every hot path
-//	├── transfer             sends and receives them
+//	├── snapshot             writes snapshots and keeps their files, off every hot path
+//	├── transfer             sends snapshots to other nodes, and receives them
 //	└── transport            owns the transport's life and its routes
 //
 // The driver receives, asks the engine and does what it says; everything clever is on the engine's side. What

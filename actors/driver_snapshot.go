@@ -47,6 +47,9 @@ type triggerRequest interface {
 // they had no time to free are freed, at the first ticks.
 func (d *driver) keepSnapshots(kept keptSnapshots) {
 	d.snapshots.store, d.snapshots.partial, d.toFree = kept.store, kept.partial, 2
+	if kept.store == nil {
+		d.core.log.Info("the storage keeps no snapshots; the log is never cut")
+	}
 }
 
 // triggerSnapshot begins a snapshot on behalf of a caller.
