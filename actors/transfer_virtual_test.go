@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func (p *pile) Apply(_ statemachine.ApplyContext, command uint64) uint64 {
 }
 
 func (p *pile) Snapshot() (statemachine.Snapshot, error) {
-	return pileState(p.sheets[:len(p.sheets):len(p.sheets)]), nil
+	return pileState(slices.Clip(p.sheets)), nil
 }
 
 func (p *pile) Restore(body io.Reader) error {
