@@ -6,6 +6,8 @@ SHELL := bash
 setup := tools/setup.sh
 gotestsum := $(CURDIR)/.tools/bin/gotestsum --format standard-quiet --
 FUZZTIME = $(or $(TIME),30s)
+long := go test -count=1 -timeout 60m -v
+brief := | grep -v '^ *\(===\|--- PASS\)'
 
 # Every module, the library's own first.
 modules := $(shell find . -name go.mod -not -path './.*/*' | sed 's|/go.mod$$||' | sort)
@@ -46,12 +48,12 @@ chaos: ## kill the leader of three real processes thirty times while clients wri
 	@cd examples && go test -run 'TestChaos|TestKilledTransfersArrive' -count=1 -timeout 30m -v ./kv -args -chaos.kills=30 -snapshot.kills=50
 
 .PHONY: crash
-crash: ## power losses and kills at every operation of the log; REOPENINGS=40000, and CASES=10000 against a model: about three minutes
+crash: ## cut and damage the log at every place; REOPENINGS=40000 of it, CASES=10000 against a model: about six minutes
 	@$(setup) go
-	@go test ./persistence -run '^(TestCrashMatrix|TestKeptCrashes)$$' -count=1 -timeout 60m -v -args -crash.reopenings=$(or $(REOPENINGS),40000) | \
-		grep -v '^ *\(===\|--- PASS\)'
-	@go test ./persistence -run '^TestModel$$' -count=1 -timeout 60m -v -args -rapid.checks=$(or $(CASES),10000) | \
-		grep -v '^ *\(===\|--- PASS\)'
+	@$(long) ./persistence -run '^(TestCrashMatrix|TestKeptCrashes)$$' -args -crash.reopenings=$(or $(REOPENINGS),40000) $(brief)
+	@$(long) ./persistence -run '^TestModel$$' -args -rapid.checks=$(or $(CASES),10000) $(brief)
+	@$(long) ./persistence -run '^TestDamageToEveryByte$$' -args -damage.bits=8 $(brief)
+	@$(long) ./actors -run '^TestNothingLeavesAFailingDisk$$' -args -disk.step=1 $(brief)
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target in turn; TIME=30s is the time for one

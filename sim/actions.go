@@ -129,6 +129,8 @@ func messageCode(message engine.Message) uint64 {
 		return 31
 	case *engine.Removed:
 		return 32
+	case *engine.ProposalForward, *engine.ProposalForwardResult: // of hosts that forward; these do not
+		return 33
 	}
 	return 33
 }
