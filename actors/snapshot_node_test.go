@@ -121,6 +121,27 @@ func TestSnapshotsWhileWriting(t *testing.T) {
 	require.Equal(t, before+401, sum)
 }
 
+// Who asked for a snapshot is answered when the switch to it is durable, and not when something before it is.
+func TestTriggerWaitsForTheSwitch(t *testing.T) {
+	c := newCluster(t, 1)
+	cfg := c.config(1, Recover{})
+	core, err := newCore(cfg, typedApplication[int64, int64]{def: definition(nil)})
+	require.NoError(t, err)
+	core.system = c.system
+	d := newDriver(core)
+	q := triggerCall{newFuture[engine.Index]()}
+	d.snapshots = snapshotting{building: 5, change: 4, asked: []triggerRequest{q}}
+	d.snapshots.built.label = engine.SnapshotMeta{ID: 5, Position: engine.Position{Term: 1, Index: 9}}
+	d.durable = 3
+	d.snapshotSwitched()
+	require.False(t, q.taken.Load())
+	d.durable = 4
+	d.snapshotSwitched()
+	index, err := q.wait(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, engine.Index(9), index)
+}
+
 // Who waits for an entry that a snapshot covers will not see it applied here.
 func TestRestoreAnswersWhoWaits(t *testing.T) {
 	answers := map[engine.Index]error{}

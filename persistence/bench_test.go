@@ -206,3 +206,42 @@ type holeFile struct{ persistence.File }
 
 func (holeFile) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
 func (holeFile) Sync() error                            { return nil }
+
+// A snapshot of 256 MiB on the operating system's file system, written and synced, and read back verified.
+func BenchmarkSnapshot(b *testing.B) {
+	const size = 256 << 20
+	piece := make([]byte, 64<<10)
+	s, err := persistence.OpenSnapshots(persistence.OS(), b.TempDir(), 0)
+	require.NoError(b, err)
+	write := func(id uint64) {
+		w, err := s.Create(label(id, 50))
+		require.NoError(b, err)
+		for range size / len(piece) {
+			_, err := w.Write(piece)
+			require.NoError(b, err)
+		}
+		_, err = w.Commit()
+		require.NoError(b, err)
+		_, err = s.Sweep(id)
+		require.NoError(b, err)
+	}
+	write(1)
+	b.Run("write", func(b *testing.B) {
+		b.SetBytes(size)
+		b.ReportAllocs()
+		for id := uint64(1); b.Loop(); id++ {
+			write(id)
+		}
+	})
+	b.Run("read", func(b *testing.B) {
+		write(1)
+		b.SetBytes(size)
+		b.ReportAllocs()
+		for b.Loop() {
+			r, err := s.Open(1)
+			require.NoError(b, err)
+			require.NoError(b, r.Verify())
+			require.NoError(b, r.Close())
+		}
+	})
+}

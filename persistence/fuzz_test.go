@@ -221,3 +221,26 @@ func mended(data []byte) []byte {
 	}
 	return data
 }
+
+// Whatever stands in a snapshot file, opening and reading it answers, and what it calls whole is what was written.
+func FuzzSnapshotFile(f *testing.F) {
+	s := openSnapshots(f, persistence.NewMemFS())
+	body := bodyOf(7, 2000)
+	meta := takeSnapshot(f, s, label(7, 50), body)
+	whole := fileOf(f, s, 7)
+	f.Add(whole)
+	f.Add(whole[:700])
+	f.Add([]byte("yggr-snp"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, read, err := readSnapshot(storeOf(t, 7, data), 7)
+		if err != nil {
+			if !errors.Is(err, persistence.ErrCorrupt) && !errors.Is(err, persistence.ErrNewerFormat) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if got.ID != 7 || got.Checksum == meta.Checksum && string(read) != string(body) {
+			t.Fatalf("%v of %d bytes", got, len(read))
+		}
+	})
+}
