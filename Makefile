@@ -83,6 +83,11 @@ bench-faults: ## writes while a follower is black-holed, and fifty restarts of a
 	@$(setup) go
 	@cd bench && go run ./cmd/benchfaults
 
+.PHONY: bench-snapshot
+bench-snapshot: ## a state of 1 GiB is captured, sent to a fourth process and restored while writes go on: half a minute
+	@$(setup) go
+	@cd bench && go run ./cmd/benchsnapshot
+
 .PHONY: verify
 verify: ## check format, lint, generated code, modules and documents; writes nothing
 	@$(setup) golangci-lint protoc-gen-go protoc

@@ -20,8 +20,8 @@ type chunkWay interface {
 const (
 	// windowChunks and windowBytes bound what of one shipment is on its way and not acknowledged, whichever is less, but
 	// two chunks are always allowed: with one, disk and network would take turns.
-	windowChunks = 64
-	windowBytes  = 4 << 20
+	windowChunks = 128
+	windowBytes  = 8 << 20
 
 	// resendTicks is after how many ticks without news a shipment is sent again from where the receiver has it. It
 	// doubles each time: news may only be slow.

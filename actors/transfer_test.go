@@ -86,7 +86,7 @@ func TestAShipmentKeepsToItsWindow(t *testing.T) {
 	for _, c := range []struct {
 		chunk  int
 		window uint64
-	}{{1, 64}, {1000, 64_000}, {64 << 10, 4 << 20}, {1 << 20, 4 << 20}, {12 << 20, 24 << 20}} {
+	}{{1, 128}, {1000, 128_000}, {64 << 10, 8 << 20}, {1 << 20, 8 << 20}, {12 << 20, 24 << 20}} {
 		file := content(60 << 20)
 		s, way := shipmentOf(file, c.chunk, 0), &road{room: -1}
 		require.NoError(t, s.pump(way))

@@ -112,6 +112,9 @@ func openOS(path string, flags int) (File, error) {
 // Sync implements [File].
 func (f osFile) Sync() error { return syncContent(f.File) }
 
+// startWriting implements earlyWriter.
+func (f osFile) startWriting(offset, size int64) { startWriting(f.File, offset, size) }
+
 // Size implements [File].
 func (f osFile) Size() (int64, error) {
 	info, err := f.Stat()

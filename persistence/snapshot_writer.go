@@ -12,6 +12,8 @@ const (
 	// snapshotSyncStep is how much of a snapshot is written before it is synced. Without that the one sync at the end
 	// would have gigabytes to write, and the log's syncs, which others wait for, would queue behind them.
 	snapshotSyncStep = 16 << 20
+	// snapshotStartStep is how much is written before the disk is asked to begin with it: it works while more comes.
+	snapshotStartStep = 1 << 20
 	// snapshotRoomStep is how much is written before room is looked for.
 	snapshotRoomStep = 1 << 20
 )
@@ -24,7 +26,13 @@ type pacedFile struct {
 	offset int64
 	synced int64 // the offset when it was last synced
 	looked int64 // the offset when room was last looked for
+	begun  int64 // up to where the disk was asked to write
 	dead   error // why nothing is written any more
+}
+
+// earlyWriter is a [File] whose disk can be asked to begin with what was written, and not to wait for the sync.
+type earlyWriter interface {
+	startWriting(offset, size int64)
 }
 
 // append writes p behind what is there.
@@ -37,8 +45,16 @@ func (f *pacedFile) append(p []byte) error {
 	}
 	if f.dead == nil {
 		f.offset += int64(len(p))
+		f.startWriting()
 	}
 	return f.dead
+}
+
+func (f *pacedFile) startWriting() {
+	if early, ok := f.file.(earlyWriter); ok && f.offset-f.begun >= snapshotStartStep {
+		early.startWriting(f.begun, f.offset-f.begun)
+		f.begun = f.offset
+	}
 }
 
 // pace does what is due between two writes.
