@@ -141,19 +141,10 @@ func (t *transferActor) openPartial(snapshot *engine.SnapshotMeta) (*persistence
 	if t.store == nil {
 		return nil, errNoSnapshots
 	}
-	if t.has(snapshot) {
+	if t.store.Has(*snapshot) {
 		return nil, nil
 	}
 	return t.store.Receive(*snapshot)
-}
-
-func (t *transferActor) has(snapshot *engine.SnapshotMeta) bool {
-	open, err := t.store.Open(snapshot.ID)
-	if err != nil {
-		return false
-	}
-	same := open.Meta().Size == snapshot.Size && open.Meta().Checksum == snapshot.Checksum && open.Verify() == nil
-	return open.Close() == nil && same
 }
 
 // expect says from where on the bytes are wanted. When none are missing, as after a crash before the file got its name, it

@@ -231,3 +231,41 @@ func crashedAt(disk *persistence.MemFS, random *rand.Rand, nth int, work func(pe
 	err := work(fsys)
 	return crashed, err
 }
+
+// A process that is killed before the directory is synced leaves a whole file whose name may yet be lost. Who finds it
+// there has it for good, or does not have it.
+func TestWhatIsHereIsDurable(t *testing.T) {
+	t.Parallel()
+	s := sentOf(t, 7, 1000)
+	for seed := range uint64(8) {
+		disk := persistence.NewMemFS()
+		var killed *persistence.MemFS
+		require.NoError(t, s.receive(openSnapshots(t, persistence.NewFaultFS(disk, func(op persistence.Op, _ string) {
+			if op == persistence.OpSyncDir {
+				killed = disk.Kill()
+			}
+		})), 1000))
+		fsys := persistence.NewFaultFS(killed, nil)
+		store := openSnapshots(t, fsys)
+		fsys.Fail(persistence.Fault{Op: persistence.OpSyncDir, Err: errDisk})
+		require.False(t, store.Has(s.meta))
+		require.True(t, store.Has(s.meta))
+		other := s.meta
+		other.Checksum++
+		require.False(t, store.Has(other))
+		requireSnapshot(t, openSnapshots(t, killed.Crash(rand.New(rand.NewPCG(seed, 1)))), s.meta, s.body)
+	}
+}
+
+// A name that could not be synced is not found again.
+func TestANameThatIsNotDurableIsTakenAway(t *testing.T) {
+	t.Parallel()
+	s := sentOf(t, 7, 1000)
+	disk := persistence.NewMemFS()
+	fsys := persistence.NewFaultFS(disk, nil)
+	fsys.Fail(persistence.Fault{Op: persistence.OpSyncDir, Path: "snapshots", Err: errDisk})
+	store := openSnapshots(t, fsys)
+	require.ErrorIs(t, s.receive(store, 1000), errDisk)
+	require.False(t, store.Has(s.meta))
+	require.Empty(t, snapshotFiles(t, disk))
+}
