@@ -28,9 +28,6 @@ func (s *Snapshots) Receive(meta engine.SnapshotMeta) (*SnapshotReceiver, error)
 	if err := meta.Validate(); err != nil {
 		return nil, fmt.Errorf("persistence: %w", err)
 	}
-	if err := s.checkRoom(); err != nil {
-		return nil, err
-	}
 	name := receiveName(meta.ID)
 	if err := s.claim(name); err != nil {
 		return nil, err
@@ -38,7 +35,7 @@ func (s *Snapshots) Receive(meta engine.SnapshotMeta) (*SnapshotReceiver, error)
 	file, err := s.openPartial(meta.ID, name)
 	if err != nil {
 		s.release(name)
-		return nil, fmt.Errorf("persistence: %w", err)
+		return nil, err
 	}
 	r := &SnapshotReceiver{out: &pacedFile{store: s, name: name, file: file}, meta: meta}
 	if err := r.resume(); err != nil {
@@ -48,24 +45,39 @@ func (s *Snapshots) Receive(meta engine.SnapshotMeta) (*SnapshotReceiver, error)
 	return r, nil
 }
 
-// openPartial opens the partial file of a snapshot, makes one if there is none, and removes those of others.
+// openPartial opens the partial file of a snapshot, or makes one if there is none. Those of others go first, for it may be
+// they that leave no room.
 func (s *Snapshots) openPartial(id uint64, name string) (File, error) {
-	others, err := s.Partial()
-	if err != nil {
+	if err := s.removePartialBut(id); err != nil {
 		return nil, err
 	}
-	for _, other := range others {
-		if other != id {
-			if _, err := s.removeUnlessOpen(receiveName(other)); err != nil {
-				return nil, err
-			}
-		}
+	if err := s.checkRoom(); err != nil {
+		return nil, err
 	}
 	file, err := s.dir.fsys.Open(s.dir.join(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return s.dir.fsys.Create(s.dir.join(name))
+		file, err = s.dir.fsys.Create(s.dir.join(name))
 	}
-	return file, err
+	if err != nil {
+		return nil, fmt.Errorf("persistence: %w", err)
+	}
+	return file, nil
+}
+
+func (s *Snapshots) removePartialBut(id uint64) error {
+	others, err := s.Partial()
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		if other == id {
+			continue
+		}
+		if _, err := s.removeUnlessOpen(receiveName(other)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // resume finds out how much of the file is whole and of this snapshot, and writes that again.

@@ -269,3 +269,15 @@ func TestANameThatIsNotDurableIsTakenAway(t *testing.T) {
 	require.False(t, store.Has(s.meta))
 	require.Empty(t, snapshotFiles(t, disk))
 }
+
+// What is left of a snapshot that nobody sends any more does not take the room of the next one.
+func TestPartialFilesOfOthersGoBeforeRoomIsLookedFor(t *testing.T) {
+	t.Parallel()
+	disk := persistence.NewMemFS()
+	disk.SetCapacity(6 << 20)
+	store, err := persistence.OpenSnapshots(disk, snapshotsPath, 1<<20)
+	require.NoError(t, err)
+	old, next := sentOf(t, 7, 8<<20), sentOf(t, 8, 3<<20)
+	require.ErrorIs(t, old.receive(store, 64<<10), persistence.ErrNoRoom)
+	require.NoError(t, next.receive(store, 64<<10))
+}
