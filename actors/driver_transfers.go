@@ -82,8 +82,8 @@ func (t *transfers) needed() []uint64 {
 	return []uint64{t.arriving}
 }
 
-// switched is told that the node begins with another snapshot. The engine names the one that arrived, if it is that.
-func (t *transfers) switched() {
+// forgetArrived lets go of what is not arriving any more. The engine names it, if the node begins with it by now.
+func (t *transfers) forgetArrived() {
 	if t.receiving == 0 {
 		t.arriving = 0
 	}
