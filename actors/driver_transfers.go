@@ -54,7 +54,7 @@ func (d *driver) inform(ctx actor.Context, event engine.Event) {
 func (d *driver) sendSnapshot(ctx actor.Context, action *engine.SendSnapshot) {
 	d.transfers.sending = append(d.transfers.sending, action.Transfer)
 	ctx.Send(d.transfers.pid, &sendSnapshot{
-		to: action.To, transfer: action.Transfer, snapshot: action.Snapshot, offset: action.Offset,
+		to: action.To, transfer: action.Transfer, snapshot: action.Snapshot, offset: action.Offset, verify: action.Verify,
 	})
 }
 
@@ -112,6 +112,9 @@ func (d *driver) transferFact(ctx actor.Context, message driverMessage) {
 			d.inform(ctx, &engine.SnapshotSendResult{
 				Now: now, Transfer: message.transfer, Err: message.err, Unreadable: message.unreadable,
 			})
+			if message.unreadable {
+				d.takeSnapshot(ctx) // the next one can be read, and this node can start from it
+			}
 		}
 	case *snapshotExpected:
 		if message.epoch == d.transfers.epoch && d.transfers.receiving == message.transfer {
