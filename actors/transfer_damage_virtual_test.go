@@ -81,4 +81,3 @@ func TestAReceivedSnapshotHasADurableName(t *testing.T) {
 		require.NoError(t, a.Failure(follower))
 	}
 }
-
