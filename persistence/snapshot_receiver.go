@@ -32,7 +32,7 @@ func (s *Snapshots) Receive(meta engine.SnapshotMeta) (*SnapshotReceiver, error)
 	if err := s.claim(name); err != nil {
 		return nil, err
 	}
-	file, err := s.openPartial(meta.ID, name)
+	file, err := s.openPartial(&meta, name)
 	if err != nil {
 		s.release(name)
 		return nil, err
@@ -47,19 +47,34 @@ func (s *Snapshots) Receive(meta engine.SnapshotMeta) (*SnapshotReceiver, error)
 
 // openPartial opens the partial file of a snapshot, or makes one if there is none. Those of others go first, for it may be
 // they that leave no room.
-func (s *Snapshots) openPartial(id uint64, name string) (File, error) {
-	if err := s.removePartialBut(id); err != nil {
-		return nil, err
-	}
-	if err := s.checkRoom(); err != nil {
+func (s *Snapshots) openPartial(meta *engine.SnapshotMeta, name string) (File, error) {
+	if err := s.removePartialBut(meta.ID); err != nil {
 		return nil, err
 	}
 	file, err := s.dir.fsys.Open(s.dir.join(name))
-	if errors.Is(err, fs.ErrNotExist) {
-		file, err = s.dir.fsys.Create(s.dir.join(name))
+	switch {
+	case err == nil:
+		return s.roomForRest(meta, file)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("persistence: %w", err)
+	}
+	if err := s.checkRoomFor(meta.Size); err != nil {
+		return nil, err
+	}
+	if file, err = s.dir.fsys.Create(s.dir.join(name)); err != nil {
+		return nil, fmt.Errorf("persistence: %w", err)
+	}
+	return file, nil
+}
+
+// roomForRest closes the file again if what is missing of the snapshot has no room.
+func (s *Snapshots) roomForRest(meta *engine.SnapshotMeta, file File) (File, error) {
+	have, err := file.Size()
+	if err == nil {
+		err = s.checkRoomFor(meta.Size - min(meta.Size, uint64(have)))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("persistence: %w", err)
+		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
 }

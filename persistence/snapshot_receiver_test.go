@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"testing"
 
@@ -274,10 +275,48 @@ func TestANameThatIsNotDurableIsTakenAway(t *testing.T) {
 func TestPartialFilesOfOthersGoBeforeRoomIsLookedFor(t *testing.T) {
 	t.Parallel()
 	disk := persistence.NewMemFS()
-	disk.SetCapacity(6 << 20)
+	disk.SetCapacity(7 << 20)
 	store, err := persistence.OpenSnapshots(disk, snapshotsPath, 1<<20)
 	require.NoError(t, err)
-	old, next := sentOf(t, 7, 8<<20), sentOf(t, 8, 3<<20)
-	require.ErrorIs(t, old.receive(store, 64<<10), persistence.ErrNoRoom)
+	old, next := sentOf(t, 7, 4<<20), sentOf(t, 8, 4<<20)
+	r, err := store.Receive(old.meta)
+	require.NoError(t, err)
+	require.NoError(t, old.take(r, 4<<20, 64<<10))
+	require.NoError(t, r.Close())
 	require.NoError(t, next.receive(store, 64<<10))
+}
+
+// A snapshot for which there is no room is refused before a byte of it is sent, and what is here of it counts.
+func TestReceiveLooksForRoomFirst(t *testing.T) {
+	t.Parallel()
+	disk := persistence.NewMemFS()
+	disk.SetCapacity(7 << 20)
+	store, err := persistence.OpenSnapshots(disk, snapshotsPath, 1<<20)
+	require.NoError(t, err)
+	for _, size := range []uint64{6 << 20, 1 << 63, 1<<64 - 1} {
+		meta := label(7, 50)
+		meta.Size = size
+		_, err = store.Receive(meta)
+		require.ErrorIs(t, err, persistence.ErrNoRoom, "%d bytes", size)
+		require.Empty(t, snapshotFiles(t, disk))
+	}
+	s := sentOf(t, 8, 4<<20)
+	r, err := store.Receive(s.meta)
+	require.NoError(t, err)
+	require.NoError(t, s.take(r, 3<<20, 64<<10))
+	require.NoError(t, r.Close())
+	disk.SetCapacity(6<<20 + 100<<10)
+	require.NoError(t, s.receive(store, 64<<10), "the rest has room")
+}
+
+// A machine that keeps the body for longer than it should gets an error.
+func TestReadingAfterCloseIsAnError(t *testing.T) {
+	t.Parallel()
+	s := openSnapshots(t, persistence.NewMemFS())
+	takeSnapshot(t, s, label(7, 50), bodyOf(7, 600<<10))
+	r, err := s.Open(7)
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	_, err = r.Read(make([]byte, 10))
+	require.ErrorIs(t, err, fs.ErrClosed)
 }

@@ -209,11 +209,16 @@ func (s *Snapshots) publish(from string, id uint64) error {
 	return nil
 }
 
-// checkRoom refuses the next step where others would lack what it takes. Where it cannot be told how much there is, writing will tell.
-func (s *Snapshots) checkRoom() error {
+// checkRoom refuses the next step where others would lack what it takes.
+func (s *Snapshots) checkRoom() error { return s.checkRoomFor(0) }
+
+// checkRoomFor refuses so many bytes and the next step where others would lack what they take. Where it cannot be told how
+// much room there is, writing will tell.
+func (s *Snapshots) checkRoomFor(size uint64) error {
 	free, err := s.dir.fsys.FreeBytes(s.dir.path)
-	if err == nil && s.keepFree > 0 && free < s.keepFree+snapshotRoomStep {
-		return fmt.Errorf("%w: %s has %d bytes left, of which %d are kept free", ErrNoRoom, s.dir.path, free, s.keepFree)
+	left := uint64(max(0, free-s.keepFree))
+	if err != nil || s.keepFree <= 0 || left >= size && left-size >= snapshotRoomStep {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: %s has %d bytes left, of which %d are kept free, for %d", ErrNoRoom, s.dir.path, free, s.keepFree, size)
 }
