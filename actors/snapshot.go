@@ -15,7 +15,7 @@ import (
 //
 // Errors: [ErrSnapshotsUnsupported]; [ErrSnapshotInProgress], an [ErrBusy], while another one is being taken;
 // [ErrNotReady] while the node holds nothing; a [SnapshotFailedError], after which the node goes on with its log as it
-// is; [ErrShutdown] and [FatalError] as elsewhere. When the context ends first the snapshot goes on without its caller,
+// is; [ErrSteppedDown] when the raft actor was restarted meanwhile; [ErrShutdown] and [FatalError] as elsewhere. When the context ends first the snapshot goes on without its caller,
 // and the context's cause is returned.
 func (n *Node[C, R]) TriggerSnapshot(ctx context.Context) (engine.Index, error) {
 	if err := ctx.Err(); err != nil {

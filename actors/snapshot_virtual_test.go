@@ -498,3 +498,34 @@ func TestQueuedStateIsReleased(t *testing.T) {
 	require.ErrorIs(t, r.Err(), actors.ErrShutdown)
 	require.Equal(t, 1, faults.released)
 }
+
+// An actor that its supervisor restarts, in the middle of a snapshot, begins from the one before.
+func TestRestartedActorBeginsFromItsSnapshot(t *testing.T) {
+	v, faults := newSaving(t, testkit.Options{Nodes: 1})
+	v.writes(20)
+	v.snapshot(1)
+	v.writes(5)
+	v.Loop.Stall(v.place(1, testkit.Snapshots))
+	r := v.TriggerSnapshot(1)
+	v.Loop.Advance(10 * time.Millisecond)
+	armed := true
+	v.Loop.Watch(func(d testkit.Delivery) {
+		if armed && d.To == v.place(1, testkit.Driver) {
+			armed = false
+			panic("injected")
+		}
+	})
+	v.Loop.Advance(time.Second)
+	v.Loop.Resume(v.place(1, testkit.Snapshots))
+	v.Loop.Advance(5 * time.Second)
+	require.False(t, armed)
+	require.ErrorIs(t, r.Err(), actors.ErrSteppedDown)
+	v.writes(5)
+	require.Equal(t, uint64(1), v.Metrics(1).Snapshots.Restored)
+	require.Equal(t, faults.captured, faults.released)
+	v.snapshot(1)
+	v.Loop.Advance(time.Second)
+	require.Equal(t, 30, v.requireHonest())
+	require.Equal(t, 1, v.files(1, "snapshot-"))
+	require.Zero(t, v.files(1, "build-"))
+}

@@ -24,6 +24,9 @@
 // While a cluster runs, every step of every engine, every sync and every message is checked for the safety of Raft (see
 // sim/check). A violation fails the test with the seed.
 //
+// State machines with snapshots take them as they do elsewhere; [Cluster.TriggerSnapshot] asks for one, and [Cluster.Files]
+// tells what lies on a disk. Writing one is a single turn, so that commands go on meanwhile is for tests of the other kind.
+//
 // What it does not do: actors do not run side by side, so data races are for the race detector and tests of the ordinary
 // kind. Two things of protoactor look at the wall clock: how often an actor may be restarted within ten seconds, and how
 // many dead letters are logged.
