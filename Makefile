@@ -41,9 +41,9 @@ sim: ## simulate whole clusters with every fault there is; SEEDS=20000 is how ma
 	@go run ./sim/raftsim -seeds $(or $(SEEDS),2000)
 
 .PHONY: chaos
-chaos: ## kill the leader of three real processes thirty times while clients write
+chaos: ## kill the leader of three real processes thirty times while clients write, and the ends of fifty snapshots on their way
 	@$(setup) go
-	@cd examples && go test -run TestChaos -count=1 -timeout 30m -v ./kv -args -chaos.kills=30
+	@cd examples && go test -run 'TestChaos|TestKilledTransfersArrive' -count=1 -timeout 30m -v ./kv -args -chaos.kills=30 -snapshot.kills=50
 
 .PHONY: crash
 crash: ## power losses and kills at every operation of the log; REOPENINGS=40000, and CASES=10000 against a model: about three minutes

@@ -18,6 +18,7 @@
 //	├── persistence          owns the log and hard state; one write and one sync for everything queued
 //	├── apply                owns the state machine; applies in log order and answers the callers
 //	├── snapshot             writes snapshots and keeps their files, off every hot path
+//	├── transfer             sends snapshots to other nodes, and receives them
 //	└── transport            owns the transport's life and its routes
 //
 // The driver receives, asks the engine and does what it says; everything clever is on the engine's side. What
@@ -50,7 +51,7 @@
 // # Supervision
 //
 // The driver may be restarted by any strategy: it re-reads its durable state and starts fresh children and a fresh
-// machine. Ticker, snapshot and transport actors are started anew alone when they fail. A failed write or sync and a
+// machine. Ticker, snapshot, transfer and transport actors are started anew alone when they fail. A failed write or sync and a
 // panic in the state machine end the node for good: a sync is never retried, because the kernel may have dropped
 // the data, and a replay would meet the same command again. The raft actor then stays, answers Status with the cause
 // and everything else with [FatalError], and publishes [Fatal] on the event stream.

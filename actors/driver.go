@@ -143,8 +143,12 @@ func (d *driver) handle(ctx actor.Context, message driverMessage) {
 		d.snapshotRestored(ctx, message)
 	case *snapshotsSwept:
 		d.snapshotsSwept(ctx, message)
-	case *snapshotSent, *snapshotExpected, *snapshotReceived:
-		d.transferFact(ctx, message)
+	case *snapshotSent:
+		d.snapshotSent(ctx, message)
+	case *snapshotExpected:
+		d.snapshotExpected(ctx, message)
+	case *snapshotReceived:
+		d.snapshotReceived(ctx, message)
 	case *persistenceFailed:
 		d.childFailed(ctx, message.epoch, persistenceName, message.err)
 	case *applyFailed:

@@ -102,29 +102,31 @@ func (t *transfers) answered(transfer engine.TransferID) {
 	}
 }
 
-// transferFact takes what the transfer actor says of its orders. What an earlier one said was answered for it.
-func (d *driver) transferFact(ctx actor.Context, message driverMessage) {
-	now := d.core.clock.Now()
-	switch message := message.(type) {
-	case *snapshotSent:
-		if message.epoch == d.transfers.epoch && slices.Contains(d.transfers.sending, message.transfer) {
-			d.transfers.answered(message.transfer)
-			d.inform(ctx, &engine.SnapshotSendResult{
-				Now: now, Transfer: message.transfer, Err: message.err, Unreadable: message.unreadable,
-			})
-			if message.unreadable {
-				d.takeSnapshot(ctx) // the next one can be read, and this node can start from it
-			}
-		}
-	case *snapshotExpected:
-		if message.epoch == d.transfers.epoch && d.transfers.receiving == message.transfer {
-			d.inform(ctx, &engine.SnapshotExpected{Now: now, Transfer: message.transfer, Offset: message.offset})
-		}
-	case *snapshotReceived:
-		if message.epoch == d.transfers.epoch && d.transfers.receiving == message.transfer {
-			d.transfers.answered(message.transfer)
-			d.inform(ctx, &engine.SnapshotReceived{Now: now, Transfer: message.transfer, Err: message.err})
-		}
+// The facts that the transfer actor tells of its orders. What an earlier one said was answered for it.
+
+func (d *driver) snapshotSent(ctx actor.Context, message *snapshotSent) {
+	if message.epoch != d.transfers.epoch || !slices.Contains(d.transfers.sending, message.transfer) {
+		return
+	}
+	d.transfers.answered(message.transfer)
+	d.inform(ctx, &engine.SnapshotSendResult{
+		Now: d.core.clock.Now(), Transfer: message.transfer, Err: message.err, Unreadable: message.unreadable,
+	})
+	if message.unreadable {
+		d.takeSnapshot(ctx) // the next one can be read, and this node can start from it
+	}
+}
+
+func (d *driver) snapshotExpected(ctx actor.Context, message *snapshotExpected) {
+	if message.epoch == d.transfers.epoch && message.transfer == d.transfers.receiving {
+		d.inform(ctx, &engine.SnapshotExpected{Now: d.core.clock.Now(), Transfer: message.transfer, Offset: message.offset})
+	}
+}
+
+func (d *driver) snapshotReceived(ctx actor.Context, message *snapshotReceived) {
+	if message.epoch == d.transfers.epoch && message.transfer == d.transfers.receiving {
+		d.transfers.answered(message.transfer)
+		d.inform(ctx, &engine.SnapshotReceived{Now: d.core.clock.Now(), Transfer: message.transfer, Err: message.err})
 	}
 }
 

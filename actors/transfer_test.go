@@ -128,6 +128,18 @@ func TestAShipmentGoesBackWhenNoNewsComes(t *testing.T) {
 	require.Equal(t, patienceTicks-resendTicks, ticks)
 }
 
+func TestAShipmentDoesNotRepeatWhatIsAcknowledgedAfterItWentBack(t *testing.T) {
+	s, way := shipmentOf(content(100), 10, 0), &road{room: 7}
+	require.NoError(t, s.pump(way))
+	way.take()
+	for range resendTicks {
+		require.NoError(t, s.tick(way)) // there is no room
+	}
+	way.room = 1
+	require.NoError(t, s.acknowledged(remote.ChunkAck{Offset: 70}, way))
+	require.Equal(t, []uint64{70}, offsets(way.take()))
+}
+
 // What the network has not taken is not lost, however long it takes.
 func TestAShipmentWaitsForASlowNetwork(t *testing.T) {
 	s, way := shipmentOf(content(100), 10, 0), &road{room: -1, waiting: 1}

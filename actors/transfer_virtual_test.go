@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +32,7 @@ func (p *pile) Apply(_ statemachine.ApplyContext, command uint64) uint64 {
 }
 
 func (p *pile) Snapshot() (statemachine.Snapshot, error) {
-	return pileState(p.sheets[:len(p.sheets):len(p.sheets)]), nil
+	return pileState(slices.Clip(p.sheets)), nil
 }
 
 func (p *pile) Restore(body io.Reader) error {
@@ -274,21 +276,89 @@ func TestAFullDiskOfTheReceiverDelaysOnlyTheTransfer(t *testing.T) {
 	require.EqualValues(t, 1, a.received(follower))
 }
 
+// It ends for good: what is sent instead is the next one that is taken.
 func TestAFileOfTheSenderThatCannotBeReadEndsTheTransfer(t *testing.T) {
 	a := newArchive(t, testkit.Options{Seed: 8})
 	a.fill(200)
 	leader := a.AwaitLeader()
 	follower := a.follower()
-	for range 20 {
-		a.Disk(leader).Fail(persistence.Fault{Op: persistence.OpRead, Path: ".snap", Err: errors.New("input/output error")})
+	a.Network.Partition(follower)
+	a.fill(100)
+	a.Loop.Advance(time.Second)
+	for _, name := range a.Files(leader) {
+		for range 1000 { // for ever: each costs an election timeout
+			if strings.HasSuffix(name, ".snap") {
+				a.Disk(leader).Fail(persistence.Fault{Op: persistence.OpRead, Path: name, Err: errors.New("input/output error")})
+			}
+		}
 	}
-	a.behindAs(follower, 100)
+	a.Network.Heal()
 	a.Loop.Advance(5 * time.Second)
 	require.Zero(t, a.received(follower))
 	require.NoError(t, a.Failure(leader))
 	require.Equal(t, leader, a.Leader())
+	a.fill(100)
 	a.agree()
 	require.EqualValues(t, 1, a.received(follower))
+}
+
+func TestAChunkOfAnotherTransferIsNoPartOfThisOne(t *testing.T) {
+	a := newArchive(t, testkit.Options{Seed: 10})
+	foreign := 0
+	a.Network.DropChunks(func(_, _ engine.NodeID, chunk *remote.Chunk) bool {
+		if chunk.Offset == 0 && foreign == 0 {
+			foreign++
+			chunk.Transfer++
+			chunk.Data[600] ^= 1
+		}
+		return false
+	})
+	follower := a.behind(300)
+	a.agree()
+	require.EqualValues(t, 1, a.received(follower))
+	require.Less(t, a.Metrics(a.AwaitLeader()).Transport.ChunkBytes, uint64(500<<10), "300 pages were sent more than once")
+}
+
+// A sweep that was ordered before a snapshot was expected would remove it when it is complete.
+func TestASnapshotIsNotExpectedWhileASweepIsUnderWay(t *testing.T) {
+	a := newArchive(t, testkit.Options{Seed: 11})
+	a.fill(100)
+	follower := a.follower()
+	a.Crash(follower)
+	a.fill(200)
+	a.Loop.Stall(testkit.Place{Node: follower, Name: testkit.Snapshots})
+	a.Network.Partition(follower)
+	a.Restart(follower)
+	a.Loop.Advance(time.Second) // the sweep of its start is ordered
+	a.Network.Heal()
+	a.Loop.Advance(5 * time.Second)
+	require.Zero(t, a.received(follower))
+	a.Loop.Resume(testkit.Place{Node: follower, Name: testkit.Snapshots})
+	a.agree()
+	require.EqualValues(t, 1, a.received(follower))
+}
+
+// One that is ordered meanwhile keeps what is arriving.
+func TestASweepKeepsTheSnapshotThatIsArriving(t *testing.T) {
+	a := newArchive(t, testkit.Options{Seed: 12})
+	a.Network.SetChunkRate(200 << 10)
+	accepted := false
+	a.Network.Drop(func(_, _ engine.NodeID, message engine.Message) bool {
+		m, ok := message.(*engine.SnapshotOfferResponse)
+		accepted = accepted || ok && m.Verdict == engine.SnapshotAccepted
+		return false
+	})
+	a.fill(100)
+	follower := a.behind(300)
+	a.Await("a transfer", func() bool { return accepted })
+	a.Loop.Stall(testkit.Place{Node: follower, Name: testkit.Snapshots})
+	a.TriggerSnapshot(follower)
+	a.Await("the snapshot to arrive", func() bool { return a.received(follower) > 0 })
+	a.Loop.Resume(testkit.Place{Node: follower, Name: testkit.Snapshots})
+	a.agree()
+	a.Crash(follower)
+	a.Restart(follower)
+	a.agree()
 }
 
 // The actor that moves snapshots is replaced alone, and what it was asked for is tried again.

@@ -53,7 +53,7 @@ type TCPConfig struct {
 
 	Logger Logger // nil: silent
 
-	hangUp time.Duration // two IdleTimeouts without a chunk end a connection for snapshots; shorter in tests
+	hangUp time.Duration                                                         // two IdleTimeouts without a chunk end a connection for snapshots; shorter in tests
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error) // of the system; another in tests
 }
 

@@ -23,17 +23,17 @@ type Recorder struct {
 	acks     chan AckArrival
 }
 
-// ChunkArrival is one call of Handler.DeliverChunk; AckArrival one of Handler.DeliverChunkAck.
-type (
-	ChunkArrival struct {
-		From  engine.Peer
-		Chunk *remote.Chunk
-	}
-	AckArrival struct {
-		From engine.Peer
-		Ack  remote.ChunkAck
-	}
-)
+// ChunkArrival is one call of Handler.DeliverChunk.
+type ChunkArrival struct {
+	From  engine.Peer
+	Chunk *remote.Chunk
+}
+
+// AckArrival is one call of Handler.DeliverChunkAck.
+type AckArrival struct {
+	From engine.Peer
+	Ack  remote.ChunkAck
+}
 
 // NewRecorder returns a Recorder that has heard nothing.
 func NewRecorder() *Recorder {
