@@ -76,10 +76,7 @@ func (t *transferActor) send(ctx actor.Context, order *sendSnapshot) {
 		t.sent(ctx, order.transfer, errNoSnapshots)
 		return
 	}
-	open, err := t.store.Open(order.snapshot.ID)
-	if err == nil && open.Meta().Checksum != order.snapshot.Checksum {
-		err = errors.Join(errors.New("actors: the file is not that of the label"), open.Close())
-	}
+	open, err := t.openWhole(order)
 	if err != nil {
 		t.sent(ctx, order.transfer, errors.Join(errUnreadable, err))
 		return
@@ -89,6 +86,23 @@ func (t *transferActor) send(ctx actor.Context, order *sendSnapshot) {
 	t.core.log.Info("sending a snapshot", "snapshot", order.snapshot.String(), "to", uint64(order.to), "bytes", order.snapshot.Size,
 		"from_byte", order.offset)
 	t.progress(ctx, s, s.pump(t.life))
+}
+
+// openWhole opens the file that an order is of. It is read only if it may be damaged: its receiver would find that out.
+func (t *transferActor) openWhole(order *sendSnapshot) (*persistence.SnapshotReader, error) {
+	open, err := t.store.Open(order.snapshot.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case open.Meta().Checksum != order.snapshot.Checksum:
+		err = errors.New("actors: the file is not that of the label")
+	case order.verify:
+		err = open.Verify()
+	}
+	if err != nil {
+		return nil, errors.Join(err, open.Close())
+	}
+	return open, nil
 }
 
 func (t *transferActor) acknowledged(ctx actor.Context, message *chunkAcknowledged) {
@@ -109,10 +123,14 @@ func (t *transferActor) progress(ctx actor.Context, s *outbox, err error) {
 }
 
 func (t *transferActor) sent(ctx actor.Context, transfer engine.TransferID, err error) {
-	if err != nil {
+	unreadable := errors.Is(err, errUnreadable)
+	switch {
+	case unreadable:
+		t.core.log.Error("snapshot of this node cannot be sent; another one is taken", "error", err)
+	case err != nil:
 		t.core.log.Warn("snapshot was not sent", "error", err)
 	}
-	ctx.Send(ctx.Parent(), &snapshotSent{epoch: t.epoch, transfer: transfer, err: err, unreadable: errors.Is(err, errUnreadable)})
+	ctx.Send(ctx.Parent(), &snapshotSent{epoch: t.epoch, transfer: transfer, err: err, unreadable: unreadable})
 }
 
 // receive begins an intake, goes on with that of the same transfer, or finds that the snapshot is here: the node may
@@ -141,19 +159,10 @@ func (t *transferActor) openPartial(snapshot *engine.SnapshotMeta) (*persistence
 	if t.store == nil {
 		return nil, errNoSnapshots
 	}
-	if t.has(snapshot) {
+	if t.store.Has(*snapshot) {
 		return nil, nil
 	}
 	return t.store.Receive(*snapshot)
-}
-
-func (t *transferActor) has(snapshot *engine.SnapshotMeta) bool {
-	open, err := t.store.Open(snapshot.ID)
-	if err != nil {
-		return false
-	}
-	same := open.Meta().Size == snapshot.Size && open.Meta().Checksum == snapshot.Checksum && open.Verify() == nil
-	return open.Close() == nil && same
 }
 
 // expect says from where on the bytes are wanted. When none are missing, as after a crash before the file got its name, it

@@ -81,14 +81,28 @@ func (a *applyActor) read(order *restoreSnapshot) error {
 		return err
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	return restoreFrom(machine, file)
+	return restoreFrom(machine, file, a.life)
 }
 
-func restoreFrom(machine statemachine.Snapshotter, file *persistence.SnapshotReader) error {
-	if err := machine.Restore(struct{ io.Reader }{file}); err != nil {
+func restoreFrom(machine statemachine.Snapshotter, file *persistence.SnapshotReader, l *life) error {
+	if err := machine.Restore(readerOf{life: l, from: file}); err != nil {
 		return err
 	}
 	return file.Verify()
+}
+
+// readerOf ends what reads from it when the node ends, so that nobody who stops a node waits for a large state.
+type readerOf struct {
+	life *life
+	from io.Reader
+}
+
+// Read implements io.Reader.
+func (r readerOf) Read(p []byte) (int, error) {
+	if err := r.life.ended(); err != nil {
+		return 0, fmt.Errorf("%w: %w", errNodeEnds, err)
+	}
+	return r.from.Read(p)
 }
 
 // abandonCovered answers who waits for entries that a snapshot covers: they were applied somewhere, and nobody here will

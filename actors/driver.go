@@ -46,6 +46,7 @@ type driver struct {
 	writes  []engine.Seq  // natural batches whose entries are not durable yet
 	written bool          // something was ordered since the log was last sealed
 	full    bool          // the storage said at the last tick that it is nearly full
+	relief  int           // ticks until room is made again, while it is full
 	idle    bool          // nothing was ordered since the last tick
 	toFree  int           // empty batches that may free something
 	freed   uint64        // segments that the log has freed, when it was last looked at
@@ -189,18 +190,37 @@ func (d *driver) tick(ctx actor.Context, message *ticked) {
 	d.shutdownProgress(ctx)
 }
 
-// watchRoom tells when the disk is nearly full and when there is room again. A snapshot may make some.
+// watchRoom tells when the disk is nearly full and when there is room again.
 func (d *driver) watchRoom(ctx actor.Context) {
 	full := d.storage.NearlyFull()
 	if full != d.full {
-		d.full = full
+		d.full, d.relief = full, 0
 		room := d.storage.Metrics().Room
 		if full {
 			d.core.log.Warn("disk is nearly full; proposals are refused", "room", room)
-			d.takeSnapshot(ctx)
 		} else {
 			d.core.log.Info("there is room on the disk again", "room", room)
 		}
+	}
+	if full {
+		d.makeRoom(ctx)
+	}
+}
+
+// reliefTicks is how often room is made while the disk stays nearly full.
+const reliefTicks = 100
+
+// makeRoom takes a snapshot, and gives up what is only kept to be resumed. Both again and again: a snapshot may fail, or
+// be under way already, and while proposals are refused nothing comes on top that the engine would ask for one after.
+func (d *driver) makeRoom(ctx actor.Context) {
+	if d.relief > 0 {
+		d.relief--
+		return
+	}
+	d.relief = reliefTicks
+	d.forgetPartial()
+	if d.appliedIndex > d.engine.Status().Snapshot.Index {
+		d.takeSnapshot(ctx)
 	}
 }
 

@@ -20,11 +20,14 @@ type snapshotting struct {
 	change      engine.Seq             // of the switch to it, once that was asked for
 	asked       []triggerRequest       // who waits for the one under way
 	restoring   []uint64               // ordered to be restored, and not restored yet
-	partial     []uint64               // received in part by an earlier life: kept until a switch
+	partial     []uint64               // received in part by an earlier life: kept until a switch, or until there is no room
 	swept       []uint64               // what the last sweep kept; nil: another one is due
 	sweeping    bool                   // it has not ended
 	metrics     SnapshotMetrics
 }
+
+// writing reports whether the one under way is not complete yet.
+func (s *snapshotting) writing() bool { return s.building != 0 && s.built.label.ID == 0 }
 
 // SnapshotMetrics tells of the snapshots that a node took of its own machine, and of those that it was restored from.
 type SnapshotMetrics struct {
@@ -142,12 +145,17 @@ func (d *driver) switchSnapshot(action *engine.PersistSnapshot) {
 	d.persist(action.Seq, persistRecord{change: &persistence.SnapshotSwitch{
 		ID: action.Snapshot.ID, Position: action.Snapshot.Position, Base: action.Base, Keep: action.Keep,
 	}})
-	d.snapshots.partial = nil
-	d.transfers.switched()
+	d.forgetPartial()
 	d.toFree += 2
 	if action.Snapshot.ID == d.snapshots.building {
 		d.snapshots.change = action.Seq
 	}
+}
+
+// forgetPartial lets go of what was received in part and is not arriving now.
+func (d *driver) forgetPartial() {
+	d.snapshots.partial = nil
+	d.transfers.forgetArrived()
 }
 
 // discardSnapshot ends the snapshot under way if it is the one that the engine has no use for: it holds a newer one.
@@ -233,9 +241,10 @@ func (d *driver) snapshotRestored(ctx actor.Context, message *snapshotRestored) 
 	d.applied(ctx, &applied{epoch: message.epoch, index: message.label.Position.Index})
 }
 
-// sweepSnapshots has the files removed that nobody needs any more, when others are needed than at the last time.
+// sweepSnapshots has the files removed that nobody needs any more, when others are needed than at the last time. Not while
+// a snapshot is written: the order would wait for as long as that takes, and what is to be received waits for the sweep.
 func (d *driver) sweepSnapshots(ctx actor.Context) {
-	if d.snapshots.store == nil || d.snapshots.sweeping {
+	if d.snapshots.store == nil || d.snapshots.sweeping || d.snapshots.writing() {
 		return
 	}
 	keep := d.neededSnapshots()

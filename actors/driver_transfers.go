@@ -54,7 +54,7 @@ func (d *driver) inform(ctx actor.Context, event engine.Event) {
 func (d *driver) sendSnapshot(ctx actor.Context, action *engine.SendSnapshot) {
 	d.transfers.sending = append(d.transfers.sending, action.Transfer)
 	ctx.Send(d.transfers.pid, &sendSnapshot{
-		to: action.To, transfer: action.Transfer, snapshot: action.Snapshot, offset: action.Offset,
+		to: action.To, transfer: action.Transfer, snapshot: action.Snapshot, offset: action.Offset, verify: action.Verify,
 	})
 }
 
@@ -82,8 +82,8 @@ func (t *transfers) needed() []uint64 {
 	return []uint64{t.arriving}
 }
 
-// switched is told that the node begins with another snapshot. The engine names the one that arrived, if it is that.
-func (t *transfers) switched() {
+// forgetArrived lets go of what is not arriving any more. The engine names it, if the node begins with it by now.
+func (t *transfers) forgetArrived() {
 	if t.receiving == 0 {
 		t.arriving = 0
 	}
@@ -112,6 +112,9 @@ func (d *driver) snapshotSent(ctx actor.Context, message *snapshotSent) {
 	d.inform(ctx, &engine.SnapshotSendResult{
 		Now: d.core.clock.Now(), Transfer: message.transfer, Err: message.err, Unreadable: message.unreadable,
 	})
+	if message.unreadable {
+		d.takeSnapshot(ctx) // the next one can be read, and this node can start from it
+	}
 }
 
 func (d *driver) snapshotExpected(ctx actor.Context, message *snapshotExpected) {

@@ -18,6 +18,7 @@ type (
 		transfer engine.TransferID
 		snapshot engine.SnapshotMeta
 		offset   uint64
+		verify   bool // before anything is sent
 	}
 	// receiveSnapshot expects a snapshot. It is answered by snapshotExpected and in the end by snapshotReceived. The same
 	// transfer may be ordered again.

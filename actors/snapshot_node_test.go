@@ -83,6 +83,40 @@ func TestShutdownEndsASnapshot(t *testing.T) {
 	require.Zero(t, held.Load())
 }
 
+// slowReader is a tally that takes for ever to be restored.
+type slowReader struct {
+	tally
+	begun func()
+}
+
+func (m *slowReader) Restore(body io.Reader) error {
+	for {
+		m.begun()
+		if _, err := body.Read(nil); err != nil {
+			return err
+		}
+	}
+}
+
+// A state that takes for ever to read does not keep a node alive that is not wanted any more.
+func TestTheEndOfAStartEndsARestore(t *testing.T) {
+	c, held := newCluster(t, 1), &atomic.Int64{}
+	node := startTally(t, c, NewCluster{Members: c.members}, held, nil)
+	c.writable()
+	_, err := node.TriggerSnapshot(t.Context())
+	require.NoError(t, err)
+	c.shutdown(1)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = Start(ctx, c.system, statemachine.Definition[int64, int64]{
+		New: func() statemachine.Machine[int64, int64] {
+			return &slowReader{tally: tally{held: held}, begun: cancel}
+		},
+		Codec: counterCodec{},
+	}, c.config(1, Recover{}))
+	require.ErrorIs(t, err, context.Canceled)
+}
+
 // Snapshots are taken while clients write, one after the other, and what the node starts from has all of it.
 func TestSnapshotsWhileWriting(t *testing.T) {
 	c := newCluster(t, 1)

@@ -13,8 +13,13 @@ import (
 // less on its way; what is beyond is dropped, which its sender notices, and the socket is never stalled.
 const chunksWaiting = 32 << 20
 
-// ackWeight is what an acknowledgement counts against that bound.
-const ackWeight = 64
+// What counts against that bound is memory. A chunk is worth its Footprint and the message that it comes in.
+const (
+	chunkWeight = 256
+	ackWeight   = 64
+)
+
+func weightOf(chunk *remote.Chunk) int64 { return chunkWeight + int64(chunk.Footprint()) }
 
 // transferGate is the way from the transport's goroutines to one transfer actor.
 type transferGate struct {
@@ -40,7 +45,7 @@ func (g *transferGate) post(root *actor.RootContext, message snapshotTransferMes
 func (g *transferGate) taken(message snapshotTransferMessage) {
 	switch message := message.(type) {
 	case *chunkArrived:
-		g.bytes.Add(-int64(len(message.chunk.Data)))
+		g.bytes.Add(-weightOf(message.chunk))
 	case *chunkAcknowledged:
 		g.bytes.Add(-ackWeight)
 	case *transferTicked:
@@ -59,7 +64,7 @@ func (in *inbound) gate() *transferGate {
 
 // DeliverChunk implements remote.Handler.
 func (in *inbound) DeliverChunk(from engine.Peer, chunk *remote.Chunk) {
-	if !in.gate().post(in.root, &chunkArrived{from: from.ID, chunk: chunk}, int64(len(chunk.Data))) {
+	if !in.gate().post(in.root, &chunkArrived{from: from.ID, chunk: chunk}, weightOf(chunk)) {
 		in.crowded.Add(1)
 		chunk.Release()
 	}

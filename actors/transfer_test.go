@@ -287,3 +287,26 @@ func TestAnyTransferArrivesOverABadNetwork(t *testing.T) {
 		require.Equal(t, file, paper.Bytes())
 	})
 }
+
+// What waits for the transfer actor is bounded in memory, however little is in each message, and however large the buffer.
+func TestTheGateBoundsMemory(t *testing.T) {
+	system := newSystem(t)
+	gate := &transferGate{actor: system.NewLocalPID("nobody")}
+	post := func(chunk *remote.Chunk) bool {
+		return gate.post(system.Root, &chunkArrived{from: 1, chunk: chunk}, weightOf(chunk))
+	}
+	crumb := remote.NewChunk(1, 0, 1)
+	count := 0
+	for post(crumb) {
+		count++
+	}
+	require.Less(t, count, chunksWaiting/256)
+	for range count {
+		gate.taken(&chunkArrived{from: 1, chunk: crumb})
+	}
+	require.Zero(t, gate.bytes.Load())
+	large := remote.NewChunk(1, 0, 20<<20)
+	large.Data = large.Data[:1]
+	require.True(t, post(large))
+	require.False(t, post(large))
+}

@@ -174,11 +174,15 @@ type DiscardSnapshot struct {
 
 // SendSnapshot gives the host the bytes of a snapshot to send, from Offset on. Chunks name the transfer and nothing
 // else. The host answers with [SnapshotSendResult].
+//
+// Verify says that all of the snapshot was sent before and no follower has it: its file may be damaged. The host reads it
+// first, and calls one that is Unreadable.
 type SendSnapshot struct {
 	To       NodeID
 	Transfer TransferID
 	Snapshot SnapshotMeta
 	Offset   uint64
+	Verify   bool
 }
 
 // ReceiveSnapshot tells the host which snapshot the leader is about to send. The host answers with [SnapshotExpected]

@@ -51,6 +51,7 @@ type Engine struct {
 	snapshot      SnapshotMeta // the newest of this node, as far as its switch was asked for; see log.base
 	switches      []switched   // those under way, and the durable one before them
 	sinceSnapshot int          // bytes of log that were applied since
+	doubted       uint64       // id of a snapshot that was sent whole, while nobody has said that it arrived whole
 	hints         hints
 	incoming      incomingSnapshot // of a follower; its transfer is zero when there is none
 

@@ -108,7 +108,9 @@ func (e *Engine) recvSnapshotOfferResponse(from Peer, m *SnapshotOfferResponse) 
 		if e.tracing {
 			e.tracef("%v sends %v its snapshot %v from byte %d on", e.cfg.ID, p.ID, t.snapshot, m.Offset)
 		}
-		e.out.add(&SendSnapshot{To: p.ID, Transfer: t.id, Snapshot: t.snapshot, Offset: m.Offset})
+		e.out.add(&SendSnapshot{
+			To: p.ID, Transfer: t.id, Snapshot: t.snapshot, Offset: m.Offset, Verify: t.snapshot.ID == e.doubted,
+		})
 	case m.Verdict == SnapshotRefused && (t.phase == offered || t.phase == delivered):
 		if e.tracing {
 			e.tracef("%v hears that %v cannot take snapshot %v now", e.cfg.ID, p.ID, t.snapshot)
@@ -126,6 +128,9 @@ func (e *Engine) snapshotHeld(p *progress, m *SnapshotOfferResponse) {
 			e.tracef("%v ignores that %v acknowledges %d, beyond %v", e.cfg.ID, p.ID, m.Match, e.log.last())
 		}
 		return
+	}
+	if t := p.transfer; t != nil && t.snapshot.ID == e.doubted {
+		e.doubted = 0
 	}
 	p.acknowledge(m.Match, e.sendNumber)
 	e.advanceCommit()
@@ -160,7 +165,7 @@ func (e *Engine) snapshotSent(result *SnapshotSendResult) {
 		}
 		e.restTransfer(p)
 		if result.Err == nil {
-			t.phase = delivered
+			t.phase, e.doubted = delivered, t.snapshot.ID
 			e.metrics.SnapshotsSent++
 			return
 		}

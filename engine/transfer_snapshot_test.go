@@ -66,6 +66,35 @@ func TestAcceptedOfferIsSentOnce(t *testing.T) {
 	require.Empty(t, a.alive(60), "the host will say how it ends")
 }
 
+// A snapshot that was sent whole and did not arrive whole is verified before it is sent again, to whomever, until somebody
+// holds it: otherwise a file that is damaged would be sent for ever.
+func TestASnapshotThatNobodyTakesIsVerified(t *testing.T) {
+	a, m := offering(t, nil)
+	send := func() *SendSnapshot {
+		sends := pick[*SendSnapshot](a.answerOffer(m, SnapshotAccepted, 0, 0))
+		require.Len(t, sends, 1)
+		return sends[0]
+	}
+	again := func() {
+		offers := a.alive(30)
+		require.NotEmpty(t, offers)
+		m = offers[len(offers)-1]
+	}
+	require.False(t, send().Verify)
+	a.step(&SnapshotSendResult{Transfer: m.Transfer})
+	a.answerOffer(m, SnapshotRefused, 0, 0)
+	again()
+	require.True(t, send().Verify)
+	a.step(&SnapshotSendResult{Transfer: m.Transfer, Err: errHost, Unreadable: true})
+	first := m.Transfer
+	again()
+	require.NotEqual(t, first, m.Transfer)
+	require.True(t, send().Verify, "another transfer of the same snapshot")
+	a.step(&SnapshotSendResult{Transfer: m.Transfer})
+	a.answerOffer(m, SnapshotHeld, 0, 9)
+	require.Zero(t, a.doubted, "it is whole")
+}
+
 func TestFailuresAreFollowedByARest(t *testing.T) {
 	for name, fail := range map[string]func(*alone, *SnapshotOffer){
 		"lost":    func(*alone, *SnapshotOffer) {},

@@ -15,6 +15,7 @@ import (
 type SnapshotReader struct {
 	store  *Snapshots
 	name   string
+	path   string
 	file   File
 	meta   engine.SnapshotMeta
 	blocks blockReader
@@ -45,7 +46,7 @@ func (s *Snapshots) open(id uint64, name string) (*SnapshotReader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("persistence: %w", err)
 	}
-	r := &SnapshotReader{store: s, name: name, file: file}
+	r := &SnapshotReader{store: s, name: name, path: path, file: file}
 	if r.meta, r.blocks, r.end, err = readLabel(file); err == nil && r.meta.ID != id {
 		err = fmt.Errorf("%w: it is snapshot %x", ErrCorrupt, r.meta.ID)
 	}
@@ -161,9 +162,9 @@ func (r *SnapshotReader) next() {
 		r.failed = io.EOF
 	case errors.Is(err, io.EOF):
 		r.failed = fmt.Errorf("persistence: %s: %w: its %d bytes are not those that its trailer sums up",
-			r.store.dir.join(r.name), ErrCorrupt, r.meta.Size)
+			r.path, ErrCorrupt, r.meta.Size)
 	default:
-		r.failed = fmt.Errorf("persistence: %s: %w", r.store.dir.join(r.name), err)
+		r.failed = fmt.Errorf("persistence: %s: %w", r.path, err)
 	}
 }
 

@@ -28,17 +28,14 @@ func (s *Snapshots) Receive(meta engine.SnapshotMeta) (*SnapshotReceiver, error)
 	if err := meta.Validate(); err != nil {
 		return nil, fmt.Errorf("persistence: %w", err)
 	}
-	if err := s.checkRoom(); err != nil {
-		return nil, err
-	}
 	name := receiveName(meta.ID)
 	if err := s.claim(name); err != nil {
 		return nil, err
 	}
-	file, err := s.openPartial(meta.ID, name)
+	file, err := s.openPartial(&meta, name)
 	if err != nil {
 		s.release(name)
-		return nil, fmt.Errorf("persistence: %w", err)
+		return nil, err
 	}
 	r := &SnapshotReceiver{out: &pacedFile{store: s, name: name, file: file}, meta: meta}
 	if err := r.resume(); err != nil {
@@ -48,24 +45,54 @@ func (s *Snapshots) Receive(meta engine.SnapshotMeta) (*SnapshotReceiver, error)
 	return r, nil
 }
 
-// openPartial opens the partial file of a snapshot, makes one if there is none, and removes those of others.
-func (s *Snapshots) openPartial(id uint64, name string) (File, error) {
-	others, err := s.Partial()
-	if err != nil {
+// openPartial opens the partial file of a snapshot, or makes one if there is none. Those of others go first, for it may be
+// they that leave no room.
+func (s *Snapshots) openPartial(meta *engine.SnapshotMeta, name string) (File, error) {
+	if err := s.removePartialBut(meta.ID); err != nil {
 		return nil, err
 	}
+	file, err := s.dir.fsys.Open(s.dir.join(name))
+	switch {
+	case err == nil:
+		return s.roomForRest(meta, file)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("persistence: %w", err)
+	}
+	if err := s.checkRoomFor(meta.Size); err != nil {
+		return nil, err
+	}
+	if file, err = s.dir.fsys.Create(s.dir.join(name)); err != nil {
+		return nil, fmt.Errorf("persistence: %w", err)
+	}
+	return file, nil
+}
+
+// roomForRest closes the file again if what is missing of the snapshot has no room.
+func (s *Snapshots) roomForRest(meta *engine.SnapshotMeta, file File) (File, error) {
+	have, err := file.Size()
+	if err == nil {
+		err = s.checkRoomFor(meta.Size - min(meta.Size, uint64(have)))
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+func (s *Snapshots) removePartialBut(id uint64) error {
+	others, err := s.Partial()
+	if err != nil {
+		return err
+	}
 	for _, other := range others {
-		if other != id {
-			if _, err := s.removeUnlessOpen(receiveName(other)); err != nil {
-				return nil, err
-			}
+		if other == id {
+			continue
+		}
+		if _, err := s.removeUnlessOpen(receiveName(other)); err != nil {
+			return err
 		}
 	}
-	file, err := s.dir.fsys.Open(s.dir.join(name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return s.dir.fsys.Create(s.dir.join(name))
-	}
-	return file, err
+	return nil
 }
 
 // resume finds out how much of the file is whole and of this snapshot, and writes that again.

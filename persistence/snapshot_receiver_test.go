@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"testing"
 
@@ -230,4 +231,92 @@ func crashedAt(disk *persistence.MemFS, random *rand.Rand, nth int, work func(pe
 	})
 	err := work(fsys)
 	return crashed, err
+}
+
+// A process that is killed before the directory is synced leaves a whole file whose name may yet be lost. Who finds it
+// there has it for good, or does not have it.
+func TestWhatIsHereIsDurable(t *testing.T) {
+	t.Parallel()
+	s := sentOf(t, 7, 1000)
+	for seed := range uint64(8) {
+		disk := persistence.NewMemFS()
+		var killed *persistence.MemFS
+		require.NoError(t, s.receive(openSnapshots(t, persistence.NewFaultFS(disk, func(op persistence.Op, _ string) {
+			if op == persistence.OpSyncDir {
+				killed = disk.Kill()
+			}
+		})), 1000))
+		fsys := persistence.NewFaultFS(killed, nil)
+		store := openSnapshots(t, fsys)
+		fsys.Fail(persistence.Fault{Op: persistence.OpSyncDir, Err: errDisk})
+		require.False(t, store.Has(s.meta))
+		require.True(t, store.Has(s.meta))
+		other := s.meta
+		other.Checksum++
+		require.False(t, store.Has(other))
+		requireSnapshot(t, openSnapshots(t, killed.Crash(rand.New(rand.NewPCG(seed, 1)))), s.meta, s.body)
+	}
+}
+
+// A name that could not be synced is not found again.
+func TestANameThatIsNotDurableIsTakenAway(t *testing.T) {
+	t.Parallel()
+	s := sentOf(t, 7, 1000)
+	disk := persistence.NewMemFS()
+	fsys := persistence.NewFaultFS(disk, nil)
+	fsys.Fail(persistence.Fault{Op: persistence.OpSyncDir, Path: "snapshots", Err: errDisk})
+	store := openSnapshots(t, fsys)
+	require.ErrorIs(t, s.receive(store, 1000), errDisk)
+	require.False(t, store.Has(s.meta))
+	require.Empty(t, snapshotFiles(t, disk))
+}
+
+// What is left of a snapshot that nobody sends any more does not take the room of the next one.
+func TestPartialFilesOfOthersGoBeforeRoomIsLookedFor(t *testing.T) {
+	t.Parallel()
+	disk := persistence.NewMemFS()
+	disk.SetCapacity(7 << 20)
+	store, err := persistence.OpenSnapshots(disk, snapshotsPath, 1<<20)
+	require.NoError(t, err)
+	old, next := sentOf(t, 7, 4<<20), sentOf(t, 8, 4<<20)
+	r, err := store.Receive(old.meta)
+	require.NoError(t, err)
+	require.NoError(t, old.take(r, 4<<20, 64<<10))
+	require.NoError(t, r.Close())
+	require.NoError(t, next.receive(store, 64<<10))
+}
+
+// A snapshot for which there is no room is refused before a byte of it is sent, and what is here of it counts.
+func TestReceiveLooksForRoomFirst(t *testing.T) {
+	t.Parallel()
+	disk := persistence.NewMemFS()
+	disk.SetCapacity(7 << 20)
+	store, err := persistence.OpenSnapshots(disk, snapshotsPath, 1<<20)
+	require.NoError(t, err)
+	for _, size := range []uint64{6 << 20, 1 << 63, 1<<64 - 1} {
+		meta := label(7, 50)
+		meta.Size = size
+		_, err = store.Receive(meta)
+		require.ErrorIs(t, err, persistence.ErrNoRoom, "%d bytes", size)
+		require.Empty(t, snapshotFiles(t, disk))
+	}
+	s := sentOf(t, 8, 4<<20)
+	r, err := store.Receive(s.meta)
+	require.NoError(t, err)
+	require.NoError(t, s.take(r, 3<<20, 64<<10))
+	require.NoError(t, r.Close())
+	disk.SetCapacity(6<<20 + 100<<10)
+	require.NoError(t, s.receive(store, 64<<10), "the rest has room")
+}
+
+// A machine that keeps the body for longer than it should gets an error.
+func TestReadingAfterCloseIsAnError(t *testing.T) {
+	t.Parallel()
+	s := openSnapshots(t, persistence.NewMemFS())
+	takeSnapshot(t, s, label(7, 50), bodyOf(7, 600<<10))
+	r, err := s.Open(7)
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	_, err = r.Read(make([]byte, 10))
+	require.ErrorIs(t, err, fs.ErrClosed)
 }

@@ -183,19 +183,42 @@ func (s *Snapshots) release(name string) {
 	}
 }
 
-// publish gives a file that is complete and synced its name, durably. Only afterwards may anybody hear of it.
+// Has reports whether the snapshot of the label is here, complete, whole and durable. All of it is read.
+//
+// A file that has its name may have it in memory only, from a process that was killed before its last sync. So the
+// directory is synced again: the log is about to name the file.
+func (s *Snapshots) Has(meta engine.SnapshotMeta) bool {
+	r, err := s.Open(meta.ID)
+	if err != nil {
+		return false
+	}
+	same := sameLabel(r.Meta(), meta) && r.Verify() == nil
+	return r.Close() == nil && same && s.dir.sync() == nil
+}
+
+// publish gives a file that is complete and synced its name, durably. Only afterwards may anybody hear of it. A name that
+// could not be synced is taken away: nobody is to find the file and believe it durable.
 func (s *Snapshots) publish(from string, id uint64) error {
-	if err := s.dir.switchTo(from, snapshotName(id)); err != nil {
+	name := snapshotName(id)
+	if err := s.dir.rename(from, name); err != nil {
 		return fmt.Errorf("persistence: %w", err)
+	}
+	if err := s.dir.sync(); err != nil {
+		return errors.Join(fmt.Errorf("persistence: %w", err), s.dir.fsys.Remove(s.dir.join(name)))
 	}
 	return nil
 }
 
-// checkRoom refuses the next step where others would lack what it takes. Where it cannot be told how much there is, writing will tell.
-func (s *Snapshots) checkRoom() error {
+// checkRoom refuses the next step where others would lack what it takes.
+func (s *Snapshots) checkRoom() error { return s.checkRoomFor(0) }
+
+// checkRoomFor refuses so many bytes and the next step where others would lack what they take. Where it cannot be told how
+// much room there is, writing will tell.
+func (s *Snapshots) checkRoomFor(size uint64) error {
 	free, err := s.dir.fsys.FreeBytes(s.dir.path)
-	if err == nil && s.keepFree > 0 && free < s.keepFree+snapshotRoomStep {
-		return fmt.Errorf("%w: %s has %d bytes left, of which %d are kept free", ErrNoRoom, s.dir.path, free, s.keepFree)
+	left := uint64(max(0, free-s.keepFree))
+	if err != nil || s.keepFree <= 0 || left >= size && left-size >= snapshotRoomStep {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: %s has %d bytes left, of which %d are kept free, for %d", ErrNoRoom, s.dir.path, free, s.keepFree, size)
 }

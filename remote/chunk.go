@@ -37,6 +37,10 @@ func pooledChunk(size int) *Chunk {
 	return c
 }
 
+// Footprint returns the bytes of memory that the chunk takes. They may be many more than its Data: the buffer may have served
+// a larger one before.
+func (c *Chunk) Footprint() int { return chunkOverhead + max(cap(c.buffer), len(c.Data)) }
+
 // Release ends the life of a chunk: its memory serves another one. A chunk that is forgotten without it is garbage like
 // anything else.
 func (c *Chunk) Release() {

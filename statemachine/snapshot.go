@@ -16,7 +16,7 @@ type Snapshotter interface {
 	Snapshot() (Snapshot, error)
 	// Restore reads what a [Snapshot] wrote, perhaps on another node and by an earlier version of the program, into a
 	// machine that is fresh: made by New, with nothing applied. What it reads has been verified; damage is an error of
-	// the reader. An error or a panic stops the node.
+	// the reader, and so is that the node is being stopped. An error or a panic stops the node.
 	Restore(body io.Reader) error
 }
 
