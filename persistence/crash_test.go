@@ -109,3 +109,39 @@ func TestCrashWhilePinning(t *testing.T) {
 	require.Equal(t, testID, s.Identity(), "durable when PinCluster returned")
 	require.NoError(t, s.Close())
 }
+
+// Create gives two names: to the identity, with which the state exists, then to the first segment. A process that is killed
+// between the two leaves the first name in memory only. The next one gives the second, and a power loss may keep that and
+// lose the first: so the first has to be durable before.
+func TestCrashWhileAKilledCreateIsFinished(t *testing.T) {
+	disk := persistence.NewMemFS()
+	var killed *persistence.MemFS
+	watched := persistence.NewFaultFS(disk, func(op persistence.Op, _ string) {
+		if exists, err := persistence.NewDir(disk, testPath, small()).Exists(); op == persistence.OpSyncDir && killed == nil && exists {
+			require.NoError(t, err)
+			killed = disk.Kill()
+		}
+	})
+	create(t, watched, small())
+	require.NotContains(t, contents(t, killed), "segment-0000000000000001.log")
+
+	seen := map[bool]int{}
+	watched = persistence.NewFaultFS(killed, func(op persistence.Op, _ string) {
+		for seed := range uint64(64) {
+			place := persistence.NewDir(killed.Crash(fixedRandom(seed)), testPath, small())
+			exists, err := place.Exists()
+			require.NoError(t, err)
+			if exists {
+				_, err = place.Open(testID)
+			} else {
+				_, err = place.Create(testID, at(1), nil)
+			}
+			require.NoError(t, err, op)
+			seen[exists]++
+		}
+	})
+	_, err := persistence.NewDir(watched, testPath, small()).Open(testID)
+	require.NoError(t, err)
+	require.Positive(t, seen[true])
+	require.Positive(t, seen[false])
+}

@@ -61,12 +61,13 @@ type Dir struct {
 
 var _ Opener = (*Dir)(nil)
 
-// NewDir returns the directory at path in fsys, usually [OS]. Nothing is touched.
+// NewDir returns the directory at path in fsys, usually [OS]. Nothing is touched. The path is cleaned as
+// by filepath.Clean: ".." leads back to where the path came from, also behind a symbolic link.
 func NewDir(fsys FS, path string, options Options) *Dir {
-	return &Dir{dir: directory{fsys: fsys, path: path}, options: options}
+	return &Dir{dir: newDirectory(fsys, path), options: options}
 }
 
-// String returns the path.
+// String returns the path, cleaned.
 func (d *Dir) String() string { return d.dir.path }
 
 // Exists reports whether the directory holds the state of a node, intact or not.

@@ -142,14 +142,10 @@ func (d *Disk) writeAgain(last []byte, r *recovery) error {
 	return nil
 }
 
-// tidy makes the names durable that recovery found, and finishes or removes what was interrupted.
+// tidy makes the names durable that recovery found, and then finishes or removes what was interrupted. In that order: two
+// names that change without a sync between them may reach the disk the other way round, and a segment that has its name
+// beside an identity that lost its own would be taken for damage.
 func (d *Disk) tidy(r *recovery, c contents) error {
-	if founding := r.segments[0]; founding.name == foundingName {
-		founding.name = segmentName(1)
-		if err := d.dir.rename(foundingName, founding.name); err != nil {
-			return d.dir.failed(err)
-		}
-	}
 	if err := d.dir.fsys.MkdirAll(d.dir.path); err != nil { // its entry, and those of its parents
 		return d.dir.poison(err)
 	}
@@ -157,7 +153,24 @@ func (d *Disk) tidy(r *recovery, c contents) error {
 		return d.dir.poison(err)
 	}
 	d.takeSpares(c.freed)
+	if founding := r.segments[0]; founding.name == foundingName {
+		founding.name = segmentName(1)
+		if err := d.nameFounded(founding.name); err != nil {
+			return err
+		}
+	}
 	return d.sweep(r, c)
+}
+
+// nameFounded gives the first segment its name, where Create was interrupted before that.
+func (d *Disk) nameFounded(name string) error {
+	if err := d.dir.rename(foundingName, name); err != nil {
+		return d.dir.failed(err)
+	}
+	if err := d.dir.sync(); err != nil {
+		return d.dir.poison(err)
+	}
+	return nil
 }
 
 // sweep removes what was left behind. A segment that was to come next has to go: the log will have another one of that

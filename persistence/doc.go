@@ -108,8 +108,9 @@
 // is thrown away, since what it holds is not known.
 //
 // Create. The first segment, first batch included, and the identity are durable under temporary names first. The
-// rename of the identity is the moment the state comes into being; Open finishes the renaming of the segment. Before
-// that moment Exists reports false and Create starts over.
+// rename of the identity is the moment the state comes into being; Open finishes the renaming of the segment, behind a sync
+// that makes the identity's name durable, for that may be in memory only. Before that moment Exists reports false and Create
+// starts over.
 //
 // Snapshot switch. It is a record like others, so it is there whole or not at all, together with its batch. The snapshot
 // is durable before it, and what it replaces is removed after it: at every moment the last switch in the log names a

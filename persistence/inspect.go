@@ -54,7 +54,7 @@ const inspections = 100
 // What is being written or freed at the time can look damaged: so what is wrong counts only if it is found twice running,
 // for a log in use goes on in between, and damage stays where it is.
 func Inspect(fsys FS, path string) (Inspection, error) {
-	dir := directory{fsys: fsys, path: path}
+	dir := newDirectory(fsys, path)
 	found, err := dir.inspect()
 	for range inspections {
 		if err == nil {

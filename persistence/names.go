@@ -65,6 +65,15 @@ type directory struct {
 	path string
 }
 
+// newDirectory cleans the path. Joined to a name it is cleaned anyway, and a path that leads through a link and back by ".."
+// would else be one directory for the names that are listed and synced, and another one for the files.
+func newDirectory(fsys FS, path string) directory {
+	if path != "" { // which is none, and not the current directory
+		path = filepath.Clean(path)
+	}
+	return directory{fsys: fsys, path: path}
+}
+
 func (d directory) join(name string) string { return filepath.Join(d.path, name) }
 
 func (d directory) sync() error { return d.fsys.SyncDir(d.path) }

@@ -1,6 +1,7 @@
 package persistence_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -34,6 +35,42 @@ func TestParentsThatCannotBeSynced(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, s.Recovered(0).Entries, 1)
 	require.NoError(t, s.Close())
+}
+
+// A path that leads through a link and back names one directory for everything: for the files, their names, and the sync that
+// makes those durable.
+func TestPathThroughALinkAndBack(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "far", "away"), 0o750))
+	require.NoError(t, os.Symlink(filepath.Join(root, "far", "away"), filepath.Join(root, "link")))
+	for _, parent := range []string{root, filepath.Join(root, "far")} { // either may be there already
+		require.NoError(t, os.MkdirAll(filepath.Join(parent, "n1"), 0o750))
+	}
+	path := filepath.Join(root, "link") + "/../n1"
+	s, err := persistence.NewDir(persistence.OS(), path, small()).Create(testID, at(1), commands(1, 1, 2, 10))
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	for _, path := range []string{path, filepath.Join(root, "n1")} {
+		place := persistence.NewDir(persistence.OS(), path, small())
+		require.Equal(t, filepath.Join(root, "n1"), place.String())
+		s, err = place.Open(testID)
+		require.NoError(t, err)
+		require.Len(t, s.Recovered(0).Entries, 2)
+		require.NoError(t, s.Close())
+		found, err := persistence.Inspect(persistence.OS(), path)
+		require.NoError(t, err)
+		require.Len(t, found.Segments, 1)
+	}
+}
+
+// No path is none, and not the current directory.
+func TestNoPath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, err := persistence.NewDir(persistence.OS(), "", small()).Create(testID, at(1), nil)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	names, err := os.ReadDir(".")
+	require.NoError(t, err)
+	require.Empty(t, names)
 }
 
 // A link to a poisoned directory leads to the same directory.

@@ -71,7 +71,7 @@ func OpenSnapshots(fsys FS, path string, keepFree int64) (*Snapshots, error) {
 	if err := fsys.MkdirAll(path); err != nil {
 		return nil, fmt.Errorf("persistence: %w", err)
 	}
-	return &Snapshots{dir: directory{fsys: fsys, path: path}, keepFree: keepFree, inUse: map[string]int{}}, nil
+	return &Snapshots{dir: newDirectory(fsys, path), keepFree: keepFree, inUse: map[string]int{}}, nil
 }
 
 // String returns the path.
