@@ -30,7 +30,15 @@ test: ## every test, with the race detector; then the tests that kill real proce
 	@failed=0; for module in $(modules); do \
 		echo "== tests of $$module"; \
 		(cd $$module && $(gotestsum) -race ./...) || failed=1; \
-	done; exit $$failed
+	done; \
+	echo "== simulation, without the race detector"; \
+	$(gotestsum) ./sim/... || failed=1; \
+	exit $$failed
+
+.PHONY: sim
+sim: ## simulate whole clusters with every fault there is; SEEDS=20000 is how many, a few hundred a second
+	@$(setup) go
+	@go run ./sim/raftsim -seeds $(or $(SEEDS),2000)
 
 .PHONY: chaos
 chaos: ## kill the leader of three real processes thirty times while clients write

@@ -18,6 +18,12 @@ func (m *MemFS) Crash(random *rand.Rand) *MemFS {
 	case 1:
 		odds = 1
 	}
+	return m.CrashKeeping(random, odds)
+}
+
+// CrashKeeping is [MemFS.Crash] with given odds: the probability, from 0 to 1, with which each sector and each name that
+// is not durable survives.
+func (m *MemFS) CrashKeeping(random *rand.Rand, odds float64) *MemFS {
 	return m.copyWith(func(inode *memInode) *memInode {
 		content := inode.share().crash(random, odds)
 		return &memInode{content: content, durable: content}

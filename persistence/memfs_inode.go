@@ -9,12 +9,15 @@ type memInode struct {
 	writes  []memWrite
 
 	ownsContent, ownsDurable bool // may be changed in place
+
+	sharedWrites bool   // a copy has them too
+	buffer       []byte // of an earlier write, to be used again
 }
 
 // memWrite is one write to a file since its last sync.
 type memWrite struct {
 	offset int64
-	data   []byte // never changed
+	data   []byte // not changed while the write is remembered
 }
 
 func (w memWrite) apply(content []byte) []byte {
@@ -41,7 +44,8 @@ func (n *memInode) write(p []byte, offset int64) {
 	if !n.ownsContent {
 		n.content, n.ownsContent = slices.Clone(n.content), true
 	}
-	w := memWrite{offset: offset, data: slices.Clone(p)}
+	w := memWrite{offset: offset, data: append(n.buffer[:0], p...)}
+	n.buffer = nil
 	n.content = w.apply(n.content)
 	n.writes = append(n.writes, w)
 }
@@ -53,11 +57,17 @@ func (n *memInode) sync() {
 	for _, w := range n.writes {
 		n.durable = w.apply(n.durable)
 	}
-	n.writes = nil
+	if n.sharedWrites || len(n.writes) == 0 {
+		n.writes, n.sharedWrites = nil, false
+		return
+	}
+	n.buffer = n.writes[0].data
+	clear(n.writes)
+	n.writes = n.writes[:0]
 }
 
 // share returns a copy. From now on neither side changes what both can see.
 func (n *memInode) share() *memInode {
-	n.ownsContent, n.ownsDurable = false, false
-	return &memInode{content: n.content, durable: n.durable, writes: slices.Clone(n.writes)}
+	n.ownsContent, n.ownsDurable, n.sharedWrites = false, false, true
+	return &memInode{content: n.content, durable: n.durable, writes: slices.Clone(n.writes), sharedWrites: true}
 }

@@ -54,6 +54,9 @@ func (e envelope) String() string {
 	return fmt.Sprintf("%v->%v %s %s", e.from.ID, e.to, typeName(e.message), messageText(e.message))
 }
 
+// MessageText tells a message's type and the fields that matter, as the traces of scenarios do.
+func MessageText(m engine.Message) string { return typeName(m) + " " + messageText(m) }
+
 // typeName is the name by which deliver, drop and duplicate choose messages.
 func typeName(m engine.Message) string {
 	return strings.TrimPrefix(fmt.Sprintf("%T", m), "*engine.")

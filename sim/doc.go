@@ -1,0 +1,40 @@
+// Package sim runs whole clusters in virtual time, with every fault that it can think of, and checks them after each step.
+//
+// A run is a function of its [Options]: engines, the real log of package persistence on a simulated disk, a state machine
+// that remembers what it was given, a network and clients, all in one goroutine. Whatever happens is an event in one
+// queue, ordered by virtual time; whatever is left to chance is drawn from the seed. So the same options give the same
+// history, to the last byte, on any machine.
+//
+//	schedule ──▶ injections: client calls, changes of the membership, faults
+//	                │
+//	     ┌──────────▼───────────────────────────────────────────────┐
+//	     │ World: one queue of events, virtual time                 │
+//	     │                                                          │
+//	     │   node: engine ⇄ disk (persistence on MemFS)             │
+//	     │                ⇄ machine (apply queue, snapshots)        │──▶ sim/check, client, liveness
+//	     │                ⇄ network (loss, delay, partitions)       │
+//	     └──────────────────────────────────────────────────────────┘
+//
+// # What is drawn when
+//
+// A seed decides three things. Its weather ([Weather]) says which faults the run suffers and how hard, and how the engines
+// are configured: half of all seeds have the default, the others a random part of all faults, so that no fault hides
+// behind another one. Its schedule is a list of injections, each with a point in time and a stream of chance of its own.
+// The rest, such as how long a message takes, is drawn from streams that are keyed by what they are for: the fifth message
+// from n1 to n2, the third write of n4. So an injection can be left out and the others stay what they are, which is
+// what [Shrink] lives on.
+//
+// # What is checked
+//
+// After every step the engine's own invariants and all of sim/check; in the machine, that all nodes go through the same
+// states, by entries or by snapshots; at the client, that what is acknowledged happened after it was asked for and stays,
+// and that reads are linearizable. When the steps are over a part of the cluster that can go on is healed, and must elect a
+// leader and apply a new command everywhere within a bounded number of ticks.
+//
+// # What the disk may do
+//
+// A crash is a power loss, or the death of the process alone. Either may hit in the middle of a write, at any operation of
+// the file system; what was not synced survives sector by sector, or not. A sync may fail, which ends the process, and what
+// it should have written is gone. A disk may be slow or stop for a while. It does not lie: what it has synced
+// stays, except where a whole disk is replaced by an empty one.
+package sim

@@ -1,0 +1,156 @@
+package sim
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yggr-go/yggr/engine"
+)
+
+// Each check of this package has to be able to fail: these tests show it what is wrong.
+
+// quiet is a cluster that ran for a while without a fault.
+func quiet(t *testing.T, nodes int) *world {
+	t.Helper()
+	w := newWorld(Options{Seed: 1, Nodes: nodes, Calm: true})
+	w.over = true
+	w.found()
+	probe := w.probe()
+	require.True(t, w.until(leaderBudget, "start", probe), w.err)
+	return w
+}
+
+func TestJudgeOfOrder(t *testing.T) {
+	w := quiet(t, 3)
+	n := w.leader()
+	entry := engine.Entry{Term: 9, Index: n.machine.state.position.Index + 1, Kind: engine.EntryNoOp}
+	w.applyEntry(n, entry)
+	require.NoError(t, w.err)
+	other := entry
+	other.Term = 8
+	w.applyEntry(w.nodes[n.id%3], other)
+	require.ErrorContains(t, w.err, "same order")
+
+	w = quiet(t, 3)
+	entry.Index++
+	w.applyEntry(w.leader(), entry)
+	require.ErrorContains(t, w.err, "order: ")
+}
+
+func TestJudgeOfReads(t *testing.T) {
+	w := quiet(t, 3)
+	n := w.leader()
+	n.reads[7] = n.machine.state.position.Index
+	w.serveRead(n, task{read: 7})
+	require.NoError(t, w.err)
+	w.serveRead(n, task{read: 7})
+	require.ErrorContains(t, w.err, "twice")
+
+	w = quiet(t, 3)
+	n = w.leader()
+	n.reads[7] = n.machine.state.position.Index + 1
+	w.serveRead(n, task{read: 7})
+	require.ErrorContains(t, w.err, "clients had seen")
+}
+
+func TestJudgeOfAcknowledgements(t *testing.T) {
+	command := func(w *world, number byte) engine.Entry {
+		return engine.Entry{
+			Term: 9, Index: w.leader().machine.state.position.Index + 1, Kind: engine.EntryCommand, Data: []byte{0, 0, 0, 0, 0, 0, 0, number},
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		waiter waiter
+		want   string
+	}{
+		{"another command", waiter{term: 9, command: 8}, "acknowledges command 8"},
+		{"older than what was seen", waiter{term: 9, command: 7, floor: 1000}, "clients had seen 1000"},
+		{"no change", waiter{term: 9, change: &engine.ConfigChange{Kind: engine.ChangeRemove, Target: 1}}, "acknowledges to remove n1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := quiet(t, 3)
+			e := command(w, 7)
+			w.leader().waiters[e.Index] = c.waiter
+			w.applyEntry(w.leader(), e)
+			require.ErrorContains(t, w.err, c.want)
+		})
+	}
+	w := quiet(t, 3)
+	e := command(w, 7)
+	w.leader().waiters[e.Index] = waiter{term: 8, command: 5}
+	w.applyEntry(w.leader(), e)
+	require.NoError(t, w.err, "another command took its place")
+	w.applyEntry(w.leader(), command(w, 5))
+	require.ErrorContains(t, w.err, "certainly not applied")
+
+	w = quiet(t, 3)
+	w.answered(1000)
+	require.ErrorContains(t, w.err, "was not asked")
+}
+
+func TestJudgeOfSnapshots(t *testing.T) {
+	w := quiet(t, 3)
+	n := w.leader()
+	w.restore(n, engine.SnapshotMeta{ID: 1})
+	require.ErrorContains(t, w.err, "was removed")
+
+	w = quiet(t, 3)
+	n = w.leader()
+	s := n.machine.state
+	s.position.Index++
+	bytes := s.encode(100)
+	label := engine.SnapshotMeta{ID: 1, Position: s.position, Membership: s.membership, ConfigurationIndex: s.configuration}
+	n.snapshots.files[1] = &file{bytes: bytes}
+	w.restore(n, label)
+	require.NoError(t, w.err)
+	w.restore(n, label)
+	require.ErrorContains(t, w.err, "has applied up to")
+
+	w = quiet(t, 3)
+	n = w.leader()
+	n.snapshots.files[1] = &file{bytes: bytes}
+	label.Position.Index++
+	w.restore(n, label)
+	require.ErrorContains(t, w.err, "finds the state at")
+	for length := range bytes[:100] {
+		_, err := decodeState(bytes[:length])
+		if length < 36 {
+			require.Error(t, err)
+		}
+	}
+}
+
+func TestJudgeOfLiveness(t *testing.T) {
+	w := quiet(t, 3)
+	for _, n := range w.nodes[:2] {
+		w.endLife(n)
+		n.retired = true
+	}
+	w.client.probe, w.client.probed = 0, 0
+	require.False(t, w.until(leaderBudget, "a new command is applied everywhere", w.probe()))
+	require.ErrorContains(t, w.err, "liveness")
+}
+
+func TestJudgeOfDisks(t *testing.T) {
+	w := quiet(t, 3)
+	w.diskFailed(w.leader(), errSync)
+	require.ErrorContains(t, w.err, "cannot write")
+}
+
+// TestTheOperatorKeepsMajorities: what it must not do it does not do.
+func TestTheOperatorKeepsMajorities(t *testing.T) {
+	w := quiet(t, 3)
+	require.True(t, w.settled())
+	members := w.leader().status.Membership
+	require.True(t, w.viable(engine.Membership{}, w.nodes[0]))
+	require.False(t, w.viable(engine.Membership{}, w.nodes[0], w.nodes[1]))
+	w.nodes[0].retired = true
+	require.False(t, w.viable(engine.Membership{}, w.nodes[1]))
+	require.False(t, w.viable(resulting(members, engine.ConfigChange{Kind: engine.ChangeRemove, Target: 2})), "n1 is gone, and of n1 and n3 both are needed")
+	require.True(t, w.viable(resulting(members, engine.ConfigChange{Kind: engine.ChangeRemove, Target: 1})))
+	require.False(t, w.viable(resulting(members, engine.ConfigChange{Kind: engine.ChangeAddVoter, Target: 4, Incarnation: 5})), "nobody runs as n4")
+	require.False(t, w.mayBeMember(w.add(false)))
+	require.True(t, w.mayBeMember(w.nodes[0]))
+}

@@ -1,0 +1,146 @@
+package sim
+
+import "github.com/yggr-go/yggr/engine"
+
+// tick is the length of an engine's tick, by its own clock.
+const tick = 50 * millisecond
+
+const (
+	microsecond engine.Duration = 1000
+	millisecond                 = 1000 * microsecond
+)
+
+// Weather is what a whole run is like.
+type Weather struct {
+	Default bool // nothing about it is unusual
+
+	heartbeat, electionMin, electionMax int // ticks
+	lease, preVote                      bool
+	limits                              limits
+	batchTicks, batchEntries            int
+
+	latency, jitter                 engine.Duration // of a message
+	drop, duplicate, delay, jumbled float64         // of a message: lost, repeated, held for long, or overtaken
+	lateTick                        float64
+	diskLatency, applyLatency       engine.Duration
+	groupCommit                     int // writes that one sync covers at most
+	segmentSize                     int64
+	drift                           bool
+	hintEntries, trailing, pinned   int
+	snapshotBytes, chunkBytes       int
+	chunkLoss, chunkDamage          float64 // of a chunk of a snapshot
+	broken, noRoom                  float64 // of a chunk: the transfer ends; of a transfer: there is no room
+	interruptedRecovery             float64 // crashes while a node starts
+	gap                             engine.Duration
+	weights                         [injectionKinds]float64
+	total                           float64
+}
+
+// limits are the engines' windows; zero: the defaults.
+type limits struct{ appendEntries, inflight, applyEntries, unappliedBytes int }
+
+// drawWeather makes half of all seeds default ones. In the others each fault is there or not, and as hard as may be.
+func drawWeather(seed uint64) Weather {
+	c := stream(seed, ofWeather)
+	w := fairWeather()
+	w.heartbeat = 1 + c.intN(2)
+	w.electionMin = w.heartbeat + 2 + c.intN(3)
+	w.electionMax = w.electionMin + 2 + c.intN(4)
+	w.lease = c.happens(0.5)
+	w.hintEntries, w.trailing = 10+c.intN(30), c.intN(12)
+	w.chunkBytes = 64 + c.intN(400)
+	w.snapshotBytes = 200 + c.intN(1200)
+	w.segmentSize = pick(&c, []int64{16 << 10, 32 << 10, 64 << 10})
+	if w.Default = c.happens(0.5); !w.Default {
+		w.swarm(&c)
+	}
+	w.sum()
+	return w
+}
+
+// fairWeather is the default: everything may go wrong, nothing often.
+func fairWeather() Weather {
+	return Weather{
+		preVote: true, drift: true,
+		latency: 500 * microsecond, jitter: 4 * millisecond,
+		drop: 0.01, duplicate: 0.01, delay: 0.003, jumbled: 0.02, lateTick: 0.05,
+		diskLatency: 2 * millisecond, applyLatency: millisecond, groupCommit: 1 << 20,
+		pinned: 1 << 20, chunkLoss: 0.05, chunkDamage: 0.01, broken: 0.02, noRoom: 0.05, interruptedRecovery: 0.05,
+		gap: tick, weights: defaultWeights,
+	}
+}
+
+// swarm turns each fault off or makes it easier or harder than by default, and sets the engines' options.
+func (w *Weather) swarm(c *chance) {
+	for kind := range w.weights {
+		if injection(kind).isFault() {
+			w.weights[kind] *= swarmed(c)
+		} else {
+			w.weights[kind] *= 0.3 + 1.5*c.float()
+		}
+	}
+	for _, p := range []*float64{
+		&w.drop, &w.duplicate, &w.delay, &w.jumbled, &w.lateTick, &w.interruptedRecovery,
+		&w.chunkLoss, &w.chunkDamage, &w.broken, &w.noRoom,
+	} {
+		*p = min(0.3, *p*swarmed(c))
+	}
+	w.jitter = c.between(0, 30*millisecond)
+	w.diskLatency, w.applyLatency = c.between(100*microsecond, 30*millisecond), c.between(10*microsecond, 20*millisecond)
+	w.groupCommit = pick(c, []int{1, 2, 5, 1 << 20})
+	w.gap = c.between(tick/4, 2*tick)
+	w.drift = c.happens(0.5)
+	w.pinned = pick(c, []int{0, 500, 1 << 20})
+	w.hintEntries, w.trailing = 2+c.intN(40), c.intN(2)*c.intN(20)
+	if w.preVote = c.happens(0.8); !w.preVote {
+		w.lease = false
+	}
+	if c.happens(0.3) {
+		w.limits = limits{1 + c.intN(4), 1 + c.intN(4), 1 + c.intN(8), 400 + c.intN(4000)}
+	}
+	if c.happens(0.2) {
+		w.batchTicks, w.batchEntries = 1+c.intN(3), 1+c.intN(20)
+	}
+}
+
+// swarmed is zero in two of five cases, and otherwise between a quarter and eight.
+func swarmed(c *chance) float64 {
+	if c.happens(0.4) {
+		return 0
+	}
+	factor := 0.25
+	for range c.intN(6) {
+		factor *= 2
+	}
+	return factor
+}
+
+func (w *Weather) sum() {
+	w.total = 0
+	for _, weight := range w.weights {
+		w.total += weight
+	}
+}
+
+// configure sets what of an engine's configuration the weather decides.
+func (w *Weather) configure(cfg *engine.Config) {
+	cfg.TickInterval = tick
+	cfg.HeartbeatIntervalTicks, cfg.ElectionTimeoutMinTicks, cfg.ElectionTimeoutMaxTicks = w.heartbeat, w.electionMin, w.electionMax
+	cfg.PreVote = w.preVote
+	if lease := w.electionMin - w.heartbeat - 1; w.lease && lease > 0 {
+		cfg.LeaseDurationTicks = lease
+	}
+	cfg.MaxBatchDelayTicks = w.batchTicks
+	if w.batchTicks > 0 {
+		cfg.MaxBatchEntries = w.batchEntries
+	}
+	if l := w.limits; l.inflight > 0 {
+		cfg.MaxAppendEntries, cfg.MaxInflightAppends = l.appendEntries, l.inflight
+		cfg.MaxApplyEntries, cfg.MaxUnappliedBytes = l.applyEntries, l.unappliedBytes
+	}
+	cfg.SnapshotHintEntries, cfg.MaxLogEntries, cfg.SnapshotHintBytes = w.hintEntries, 2*w.hintEntries, 100*w.hintEntries
+	cfg.TrailingLogEntries, cfg.MaxPinnedBytes = w.trailing, w.pinned
+}
+
+// promise is what a node's handshake tells of its election timeout.
+func (w *Weather) promise() engine.Duration { return engine.Duration(w.electionMin) * tick }
