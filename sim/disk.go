@@ -2,7 +2,6 @@ package sim
 
 import (
 	"errors"
-	"math/rand/v2"
 
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
@@ -159,57 +158,6 @@ func (w *world) proveLog(n *node) {
 			w.diskFailed(n, err)
 		}
 	}
-}
-
-// cut takes a copy of a file system in the middle of something: that is what a crash leaves.
-type cut struct {
-	left   int // operations before it; zero: none is to come
-	chance *chance
-	odds   float64         // of each unsynced sector to survive; negative: the process is killed and nothing is lost
-	dirty  bool            // something was written or renamed since the last sync
-	away   engine.Duration // until the node comes back
-	files  *persistence.MemFS
-	copy   *persistence.MemFS
-}
-
-// arm lets the crash come at one of the next operations.
-func (c *cut) arm(operations int, chance *chance) {
-	c.left, c.chance, c.copy, c.dirty = operations, chance, nil, false
-	c.odds = []float64{0, 1, 0.5, chance.float()}[chance.intN(4)]
-}
-
-func (c *cut) done() bool { return c.copy != nil }
-
-// disarm returns the copy, if one was taken.
-func (c *cut) disarm() *persistence.MemFS {
-	taken := c.copy
-	*c = cut{files: c.files}
-	return taken
-}
-
-// operation is called before each operation of the file system.
-func (c *cut) operation(op persistence.Op, _ string) {
-	if c.left == 0 {
-		return
-	}
-	if c.left--; c.left == 0 {
-		c.copy = c.crash()
-		return
-	}
-	switch op {
-	case persistence.OpWrite, persistence.OpCreate, persistence.OpRename, persistence.OpRemove:
-		c.dirty = true
-	case persistence.OpSync, persistence.OpSyncDir:
-		c.dirty = false
-	default:
-	}
-}
-
-func (c *cut) crash() *persistence.MemFS {
-	if c.odds < 0 {
-		return c.files.Kill()
-	}
-	return c.files.CrashKeeping(rand.New(c.chance), c.odds)
 }
 
 // open opens or makes the log of a node.

@@ -18,7 +18,7 @@
 // # What is drawn when
 //
 // A seed decides three things. Its weather ([Weather]) says which faults the run suffers and how hard, and how the engines
-// are configured: half of all seeds have the default, the others a random part of all faults, so that no fault hides
+// are configured: three of five seeds have the default, the others a random part of all faults, so that no fault hides
 // behind another one. Its schedule is a list of injections, each with a point in time and a stream of chance of its own.
 // The rest, such as how long a message takes, is drawn from streams that are keyed by what they are for: the fifth message
 // from n1 to n2, the third write of n4. So an injection can be left out and the others stay what they are, which is

@@ -119,7 +119,11 @@ func (w *world) deliver(p parcel) {
 		n.pinned = true
 		w.enqueue(n, write{pin: true})
 	}
-	if n.met[p.from.ID] != (meeting{p.from.Incarnation, p.life}) {
+	if met := n.met[p.from.ID]; met.life < p.life {
+		if w.node(p.from.ID).life != p.life {
+			w.counters.Faults[Unreachable]++
+			return // its sender died before the connection stood
+		}
 		w.shakeHands(n, p.from, p.life)
 	}
 	if w.telling() {
@@ -142,5 +146,5 @@ func (w *world) shakeHands(n *node, from engine.Peer, life int) {
 }
 
 func (w *world) meet(n *node, from engine.Peer) {
-	w.step(n, &engine.PeerSeen{Now: w.time(n), From: from, MinElectionTimeout: w.weather.promise()})
+	w.step(n, &engine.PeerSeen{Now: w.time(n), From: from, MinElectionTimeout: w.weather.promise(from.ID)})
 }

@@ -50,7 +50,7 @@ func TestSimulations(t *testing.T) {
 	require.Positive(t, sum.Segments.Recycled)
 	require.Greater(t, sum.Combined, 600/20, "runs with commits through a change, an installed snapshot and a new leader")
 	require.Greater(t, sum.Default, 600/3)
-	require.Less(t, sum.Default, 600*2/3)
+	require.Less(t, sum.Default, 600*3/4)
 }
 
 func simulate(t *testing.T, nodes int) (sum Counters) {

@@ -15,6 +15,7 @@ type Weather struct {
 	Default bool // nothing about it is unusual
 
 	heartbeat, electionMin, electionMax int // ticks
+	uneven                              int // ticks by which the timeouts of nodes may differ
 	lease, preVote                      bool
 	limits                              limits
 	batchTicks, batchEntries            int
@@ -39,7 +40,7 @@ type Weather struct {
 // limits are the engines' windows; zero: the defaults.
 type limits struct{ appendEntries, inflight, applyEntries, unappliedBytes int }
 
-// drawWeather makes half of all seeds default ones. In the others each fault is there or not, and as hard as may be.
+// drawWeather makes three of five seeds default ones. In the others each fault is there or not, and as hard as may be.
 func drawWeather(seed uint64) Weather {
 	c := stream(seed, ofWeather)
 	w := fairWeather()
@@ -51,7 +52,7 @@ func drawWeather(seed uint64) Weather {
 	w.chunkBytes = 64 + c.intN(400)
 	w.snapshotBytes = 200 + c.intN(1200)
 	w.segmentSize = pick(&c, []int64{16 << 10, 32 << 10, 64 << 10})
-	if w.Default = c.happens(0.5); !w.Default {
+	if w.Default = c.happens(0.6); !w.Default {
 		w.swarm(&c)
 	}
 	w.sum()
@@ -91,6 +92,7 @@ func (w *Weather) swarm(c *chance) {
 	w.gap = c.between(tick/4, 2*tick)
 	w.drift = c.happens(0.5)
 	w.pinned = pick(c, []int{0, 500, 1 << 20})
+	w.uneven = c.intN(3)
 	w.hintEntries, w.trailing = 2+c.intN(40), c.intN(2)*c.intN(20)
 	if w.preVote = c.happens(0.8); !w.preVote {
 		w.lease = false
@@ -122,10 +124,16 @@ func (w *Weather) sum() {
 	}
 }
 
+// timeout returns the minimum election timeout of a node, in ticks. It never changes, as leases demand.
+func (w *Weather) timeout(id engine.NodeID) int {
+	return w.electionMin + int(scrambled(uint64(id)))&0xff%(w.uneven+1)
+}
+
 // configure sets what of an engine's configuration the weather decides.
 func (w *Weather) configure(cfg *engine.Config) {
+	longer := w.timeout(cfg.ID) - w.electionMin
 	cfg.TickInterval = tick
-	cfg.HeartbeatIntervalTicks, cfg.ElectionTimeoutMinTicks, cfg.ElectionTimeoutMaxTicks = w.heartbeat, w.electionMin, w.electionMax
+	cfg.HeartbeatIntervalTicks, cfg.ElectionTimeoutMinTicks, cfg.ElectionTimeoutMaxTicks = w.heartbeat, w.electionMin+longer, w.electionMax+longer
 	cfg.PreVote = w.preVote
 	if lease := w.electionMin - w.heartbeat - 1; w.lease && lease > 0 {
 		cfg.LeaseDurationTicks = lease
@@ -143,4 +151,6 @@ func (w *Weather) configure(cfg *engine.Config) {
 }
 
 // promise is what a node's handshake tells of its election timeout.
-func (w *Weather) promise() engine.Duration { return engine.Duration(w.electionMin) * tick }
+func (w *Weather) promise(id engine.NodeID) engine.Duration {
+	return engine.Duration(w.timeout(id)) * tick
+}

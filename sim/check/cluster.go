@@ -150,7 +150,7 @@ func (c *Cluster) Converged(ids []engine.NodeID) error {
 	return nil
 }
 
-// Waiting reports whether a node that runs has yet to answer a proposal, a transfer or a read.
+// Waiting reports whether a node that runs has yet to answer a proposal, a change of the membership or a transfer.
 func (c *Cluster) Waiting() bool {
 	return len(c.outcomes.asked)+len(c.outcomes.transfers) > 0
 }

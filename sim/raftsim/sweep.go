@@ -52,8 +52,14 @@ func sweep(a arguments, stdout, stderr io.Writer) bool {
 	for range a.processes {
 		running.Go(func() {
 			for i := next.Add(1) - 1; i < uint64(a.seeds) && (!a.first || !t.hasFailed()); i = next.Add(1) - 1 {
+				if i%1000 == 999 {
+					fmt.Fprintf(stderr, "seed %d\n", a.seed+i)
+				}
 				result := sim.Run(a.options(a.seed + i))
 				t.add(a.seed+i, &result)
+				if result.Err != nil {
+					failure{a.seed + i, result.Err}.tell(stderr)
+				}
 			}
 		})
 	}
