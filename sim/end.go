@@ -16,9 +16,10 @@ const (
 )
 
 // end heals a core of the cluster, a majority of every configuration that may count, and requires that it goes on: that
-// it has a leader, commits a new command and applies it everywhere. The others stay away for good.
+// it has a leader, commits a new command and applies it everywhere, and does what a user may expect of a cluster in which
+// nothing is wrong. The others stay away for good.
 func (w *world) end() {
-	w.over = true
+	w.over, w.overAt = true, w.now
 	w.tell("ENOUGH: nothing goes wrong any more")
 	w.weather.calm()
 	for i := range w.network.links {
@@ -35,6 +36,9 @@ func (w *world) end() {
 		return
 	}
 	if !w.until(answerBudget, "every request has its answer", w.allAnswered) {
+		return
+	}
+	if !w.exercise() || !w.until(answerBudget, "every request has its answer", w.allAnswered) {
 		return
 	}
 	var members []engine.NodeID
@@ -81,10 +85,14 @@ func (w *world) anyUnbound() bool {
 	})
 }
 
-// heal makes everything good at a node, or takes it away for good.
+// heal makes everything good at a node, or takes it away for good. One that is paused goes on when its time comes.
 func (w *world) heal(n *node, away bool) {
 	n.disk.stalledUntil, n.disk.slowUntil = 0, 0
-	n.pausedUntil = 0
+	n.cut.disarm()
+	if n.disk.failing && n.running() { // a sync that is to fail cannot be called off
+		n.files = n.files.Kill()
+		w.endLife(n)
+	}
 	if !away {
 		w.start(n)
 		return
@@ -158,7 +166,8 @@ func (w *world) appliedEverywhere(index engine.Index) bool {
 
 // allAnswered reports whether no client waits for a node that runs.
 func (w *world) allAnswered() bool {
-	for _, n := range w.members() {
+	members := w.members()
+	for _, n := range members {
 		if len(n.reads) > 0 {
 			return false
 		}
@@ -167,11 +176,11 @@ func (w *world) allAnswered() bool {
 				return false
 			}
 		}
-		if n.status.Applied < w.client.seen {
+		if n.status.Applied < w.client.seen || n.pausedUntil > w.now {
 			return false
 		}
 	}
-	return !w.checker.Waiting()
+	return len(members) > 0 && !w.checker.Waiting()
 }
 
 // isProbe takes note of where a command of the end was applied.

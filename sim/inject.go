@@ -121,6 +121,10 @@ func (w *world) transfer(n *node, c *chance) {
 	if c.happens(0.7) {
 		target = pick(c, w.nodes).id
 	}
+	w.askTransfer(n, target)
+}
+
+func (w *world) askTransfer(n *node, target engine.NodeID) {
 	w.client.lastID++
 	w.client.calls[w.client.lastID] = call{kind: injectTransfer}
 	w.tell("%v is asked to hand leadership to %v", n.id, target)

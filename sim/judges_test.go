@@ -133,6 +133,35 @@ func TestJudgeOfLiveness(t *testing.T) {
 	require.ErrorContains(t, w.err, "liveness")
 }
 
+func TestJudgeOfStability(t *testing.T) {
+	w := quiet(t, 3)
+	require.True(t, w.exercise(), w.err)
+	w.calm = w.leader()
+	w.calmTerm = w.calm.status.Term
+	other := w.nodes[w.calm.id%3]
+	w.judgeCalm(other)
+	require.NoError(t, w.err)
+	other.status.Role = engine.PreCandidate
+	w.judgeCalm(other)
+	require.ErrorContains(t, w.err, "stability: ")
+
+	w = quiet(t, 3)
+	require.False(t, w.repeated("the impossible", &w.counters.Calls[Replaced], w.read))
+	require.ErrorContains(t, w.err, "the impossible")
+}
+
+func TestJudgeOfHandovers(t *testing.T) {
+	w := quiet(t, 3)
+	leader := w.leader()
+	for _, n := range w.nodes {
+		if n != leader {
+			w.network.link(leader.id, n.id).cuts++
+		}
+	}
+	require.False(t, w.handOver())
+	require.ErrorContains(t, w.err, "leadership is not handed over")
+}
+
 func TestJudgeOfDisks(t *testing.T) {
 	w := quiet(t, 3)
 	w.diskFailed(w.leader(), errSync)

@@ -63,7 +63,7 @@ func (w *world) leave(n *node, to engine.NodeID, message engine.Message) {
 		return
 	}
 	c := stream(w.options.Seed, ofLink, uint64(n.id), uint64(to), l.sent)
-	p := parcel{from: n.peer(), life: n.life, to: to, number: l.sent, message: message}
+	p := parcel{left: w.now, from: n.peer(), life: n.life, to: to, number: l.sent, message: message}
 	switch {
 	case c.happens(w.weather.drop):
 		w.counters.Faults[Dropped]++
@@ -92,6 +92,7 @@ func (w *world) travel(c *chance) engine.Duration {
 
 // parcel is a message on its way.
 type parcel struct {
+	left    engine.Instant
 	from    engine.Peer
 	life    int
 	to      engine.NodeID
@@ -107,7 +108,7 @@ func (w *world) carry(p parcel, d engine.Duration) {
 func (w *world) deliver(p parcel) {
 	n := w.node(p.to)
 	l := w.network.link(p.from.ID, p.to)
-	if n.engine == nil || l.cuts > 0 {
+	if n.engine == nil || l.cuts > 0 || w.tooLate(&p) {
 		w.counters.Faults[Unreachable]++
 		return
 	}
@@ -130,6 +131,11 @@ func (w *world) deliver(p parcel) {
 		w.tell("%v receives from %v %s", p.to, p.from.ID, scenario.MessageText(p.message))
 	}
 	w.step(n, &engine.Incoming{Now: w.time(n), From: p.from, Message: p.message})
+}
+
+// tooLate reports whether a message is one that was held for long, and comes when nothing goes wrong any more.
+func (w *world) tooLate(p *parcel) bool {
+	return w.over && p.left < w.overAt && w.now.Since(w.overAt) > 3*tick
 }
 
 // shakeHands lets a node meet a life of a peer, and that life the node.

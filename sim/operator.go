@@ -128,6 +128,10 @@ func (w *world) change(c *chance) {
 	if leader.engine == nil || !w.viable(resulting(leader.status.Membership, change)) {
 		return
 	}
+	w.askChange(leader, change)
+}
+
+func (w *world) askChange(leader *node, change engine.ConfigChange) {
 	k := &w.client
 	k.lastID++
 	k.calls[k.lastID] = call{kind: injectChange, floor: k.seen, change: change}

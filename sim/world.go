@@ -69,6 +69,9 @@ type world struct {
 	lastLabel uint64   // numbers snapshots
 	injected  []Injection
 	over      bool // the steps are over: nothing goes wrong any more
+	overAt    engine.Instant
+	calm      *node // a leader whom nobody has a reason to disturb; nil: that cannot be said of any
+	calmTerm  engine.Term
 	counters  Counters
 }
 
@@ -148,6 +151,9 @@ func (w *world) step(n *node, event engine.Event) {
 	}
 	if n.status.Role == engine.Leader && before != engine.Leader {
 		w.counters.led(n.status.Term)
+	}
+	if w.calm != nil {
+		w.judgeCalm(n)
 	}
 	for _, action := range actions {
 		w.carryOut(n, action)
