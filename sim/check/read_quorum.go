@@ -1,0 +1,239 @@
+package check
+
+import (
+	"slices"
+
+	"github.com/yggr-go/yggr/engine"
+)
+
+// numbers is what a leader has sent in its term, and who has answered what.
+type numbers struct {
+	term  engine.Term
+	ticks int
+	sent  engine.SendNumber
+	at    []sentAt // when each Step sent its highest number
+	peers map[engine.Peer]*echoes
+	asked bool           // somebody to take over
+	lease engine.Instant // from when on the lease lasts, if any did
+	held  bool
+}
+
+type sentAt struct {
+	number engine.SendNumber
+	at     engine.Instant
+}
+
+// echoes is what one voter has answered.
+type echoes struct {
+	number     engine.SendNumber
+	answeredAt int // ticks
+	since      int // ticks: since when it has been a voter
+	votedAt    int // ticks: when it last was one
+	lostData   bool
+}
+
+func (k *numbers) leads(n *node) bool {
+	return n.status.Role == engine.Leader && k.term == n.status.Term
+}
+
+func (k *numbers) of(p engine.Peer) *echoes {
+	if k.peers[p] == nil {
+		k.peers[p] = &echoes{}
+	}
+	return k.peers[p]
+}
+
+// take takes in what a Step of a leader received and sent.
+func (k *numbers) take(n *node, before engine.Status, event engine.Event, actions []engine.Action) {
+	if n.status.Role != engine.Leader && before.Role != engine.Leader {
+		return
+	}
+	if term := before.Term; before.Role != engine.Leader || k.term != term {
+		*k = numbers{term: n.status.Term, peers: map[engine.Peer]*echoes{}}
+	}
+	if incoming, ok := event.(*engine.Incoming); ok {
+		if number, ok := echoed(incoming.Message, k.term); ok {
+			of := k.of(incoming.From)
+			of.answeredAt = k.ticks
+			if number <= k.sent {
+				of.number = max(of.number, number)
+			}
+		}
+	}
+	if sent, found := k.sentBy(k.quorum(n)); found && (!k.held || sent > k.lease) {
+		k.lease, k.held = sent, true
+	}
+	for _, action := range actions {
+		switch a := action.(type) {
+		case *engine.Send:
+			k.leaves(a.Message, n.conduct.now)
+		case *engine.PeerLostData:
+			k.of(a.Peer).lostData = true
+		default:
+		}
+	}
+}
+
+func (k *numbers) leaves(message engine.Message, now engine.Instant) {
+	number := engine.SendNumber(0)
+	switch m := message.(type) {
+	case *engine.AppendEntries:
+		number = m.Number
+	case *engine.Heartbeat:
+		number = m.Number
+	case *engine.SnapshotOffer:
+		number = m.Number
+	case *engine.TimeoutNow:
+		number, k.asked = m.Number, true
+	default:
+	}
+	if number <= k.sent {
+		return
+	}
+	k.sent = number
+	if last := len(k.at) - 1; last >= 0 && k.at[last].at == now {
+		k.at[last].number = number
+		return
+	}
+	k.at = append(k.at, sentAt{number, now})
+}
+
+// sentBy returns when a number left.
+func (k *numbers) sentBy(number engine.SendNumber) (engine.Instant, bool) {
+	if number == ^engine.SendNumber(0) && len(k.at) > 0 { // nobody else has a say
+		return k.at[len(k.at)-1].at, true
+	}
+	i, _ := slices.BinarySearchFunc(k.at, number, func(s sentAt, number engine.SendNumber) int { return int(s.number) - int(number) })
+	if number == 0 || i == len(k.at) {
+		return 0, false
+	}
+	return k.at[i].at, true
+}
+
+// echoed returns the number that an answer to a leader of the term repeats.
+func echoed(message engine.Message, term engine.Term) (engine.SendNumber, bool) {
+	switch m := message.(type) {
+	case *engine.AppendEntriesResponse:
+		return m.Number, m.Term == term && m.Number != 0
+	case *engine.HeartbeatResponse:
+		return m.Number, m.Term == term && m.Number != 0
+	case *engine.SnapshotOfferResponse:
+		return m.Number, m.Term == term && m.Number != 0
+	default:
+	}
+	return 0, false
+}
+
+// readProof is what is known of a read when it is asked.
+type readProof struct {
+	after engine.SendNumber // answers to this number and higher ones prove leadership
+	lease bool              // it can be served without asking
+}
+
+// promise is a peer's minimum election timeout, as it told.
+type promise struct {
+	incarnation engine.Incarnation
+	timeout     engine.Duration
+}
+
+// checkReadQuorum: a leader serves a read only if a majority of its voters, itself among them only while it is one, has
+// answered what was sent after the read had come (dissertation §6.4), or if at that moment its lease lasted (§6.4.1): if
+// such a majority had answered what was sent so lately that by nobody's promise anybody may have voted since, with a tenth
+// to spare for clocks, and nobody was asked to take over.
+func checkReadQuorum(n *node, event engine.Event, actions []engine.Action) error {
+	c := &n.conduct
+	switch e := event.(type) {
+	case *engine.PeerSeen:
+		c.promises[e.From.ID] = promise{e.From.Incarnation, e.MinElectionTimeout}
+	case *engine.ProposeRead:
+		c.reads[e.ID] = readProof{after: c.sentBefore(actions) + 1}
+		if c.leased(n) { // which is as good for those that came before
+			for id, proof := range c.reads {
+				c.reads[id] = readProof{proof.after, true}
+			}
+		}
+	default:
+	}
+	for _, action := range actions {
+		ready, ok := action.(*engine.ReadReady)
+		if !ok {
+			continue
+		}
+		proof := c.reads[ready.ID]
+		delete(c.reads, ready.ID)
+		if quorum := c.numbers.quorum(n); !proof.lease && quorum < proof.after {
+			return violated("read quorum", "%v serves read %d: a majority has answered up to #%d, which was sent before #%d and before the read came",
+				n.peer.ID, ready.ID, quorum, proof.after)
+		}
+	}
+	return nil
+}
+
+// sentBefore returns the highest number that was sent before this Step.
+func (c *conduct) sentBefore(actions []engine.Action) engine.SendNumber {
+	before := c.numbers.sent
+	for _, action := range actions {
+		if send, ok := action.(*engine.Send); ok {
+			if m, ok := send.Message.(*engine.Heartbeat); ok {
+				before = min(before, m.Number-1)
+			}
+		}
+	}
+	return before
+}
+
+// quorum returns the highest number such that a majority of the voters has answered it or a higher one.
+func (k *numbers) quorum(n *node) engine.SendNumber {
+	var all []engine.SendNumber
+	for _, m := range n.status.Membership.Members {
+		if m.Role != engine.Voter {
+			continue
+		}
+		of := k.of(engine.Peer{ID: m.ID, Incarnation: m.Incarnation})
+		switch {
+		case m.ID == n.peer.ID:
+			all = append(all, ^engine.SendNumber(0))
+		case of.lostData || m.Incarnation == 0:
+			all = append(all, 0)
+		default:
+			all = append(all, of.number)
+		}
+	}
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[(len(all)-1)/2]
+}
+
+// leased reports whether the leader may answer without asking anybody at this moment.
+func (c *conduct) leased(n *node) bool {
+	if c.cfg.LeaseDurationTicks == 0 || c.numbers.asked || !c.numbers.leads(n) {
+		return false
+	}
+	if c.numbers.quorum(n) == ^engine.SendNumber(0) {
+		return true
+	}
+	return c.numbers.held && c.now.Since(c.numbers.lease) < c.leaseDuration(n)
+}
+
+// leaseDuration goes by the newest configuration, and by the one before as long as the newest is not committed.
+func (c *conduct) leaseDuration(n *node) engine.Duration {
+	shortest := c.electionTimeout()
+	for i := len(n.configurations) - 1; i >= 0; i-- {
+		for _, m := range n.configurations[i].Membership.Members {
+			if m.Role != engine.Voter || m.ID == n.peer.ID {
+				continue
+			}
+			p := c.promises[m.ID]
+			if m.Incarnation == 0 || p.incarnation != m.Incarnation {
+				return 0
+			}
+			shortest = min(shortest, p.timeout)
+		}
+		if n.configurations[i].position.Index <= n.status.Commit || i < len(n.configurations)-1 {
+			break
+		}
+	}
+	return min(shortest*9/10, engine.Duration(c.cfg.LeaseDurationTicks)*c.cfg.TickInterval)
+}
