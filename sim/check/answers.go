@@ -16,6 +16,9 @@ func checkAnswers(n *node, event engine.Event, actions []engine.Action) error {
 		if send.Wait && hurries(send.Message) {
 			return violated("answers", "%v lets %T to %v wait for its disk", n.peer.ID, send.Message, send.To)
 		}
+		if err := n.conflicts(send); err != nil {
+			return err
+		}
 		given, number, ok := answerOf(send.Message)
 		if !ok {
 			continue
@@ -32,6 +35,18 @@ func checkAnswers(n *node, event engine.Event, actions []engine.Action) error {
 	}
 	if !answered {
 		return violated("answers", "%v is in term %d and does not tell %v, who speaks for term %d", n.peer.ID, n.status.Term, question.From.ID, term)
+	}
+	return nil
+}
+
+// conflicts holds that a rejection names where the conflicting term begins (§3.5), so that a leader skips all of it.
+func (n *node) conflicts(send *engine.Send) error {
+	m, ok := send.Message.(*engine.AppendEntriesResponse)
+	if !ok || m.Accepted || m.Conflict.Term == 0 || m.Conflict.Index <= n.status.Base.Index+1 {
+		return nil
+	}
+	if e, found := n.memory.log.at(m.Conflict.Index - 1); found && e.Term == m.Conflict.Term {
+		return violated("answers", "%v tells %v of a conflict at %v, and the term begins earlier", n.peer.ID, send.To, m.Conflict)
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine
 		c.machines.stepped(n, actions),
 		c.outcomes.stepped(n, event, actions),
 		c.elections.transferred(n, actions),
-		n.behaves(before, event, actions),
+		n.behaves(before, memory, event, actions),
 	)
 }
 

@@ -9,13 +9,16 @@ import (
 // conduct is what a node's behaviour towards others and in time is judged by. It belongs to one life, and is there only if
 // the host has told how the engine is configured.
 type conduct struct {
-	cfg      *engine.Config
-	now      engine.Instant // of the node's clock, as of its newest event
-	patience patience
-	preVotes preVotes
-	numbers  numbers
-	promises map[engine.NodeID]promise
-	reads    map[engine.ReadID]readProof
+	cfg       *engine.Config
+	now       engine.Instant // of the node's clock, as of its newest event
+	patience  patience
+	preVotes  preVotes
+	numbers   numbers
+	promises  map[engine.NodeID]promise
+	reads     map[engine.ReadID]readProof
+	met       map[engine.NodeID]engine.Incarnation // as it was last met
+	noticed   engine.Position                      // the newest notice of removal that was believable
+	transfers transfers
 }
 
 // Configured reports how the engine of a node's present life is configured. With that the node is also judged by how it
@@ -23,12 +26,12 @@ type conduct struct {
 // that time of the node's clock.
 func (c *Cluster) Configured(id engine.NodeID, cfg engine.Config, now engine.Instant) {
 	n := c.nodes[id]
-	n.conduct = conduct{cfg: &cfg, now: now, promises: map[engine.NodeID]promise{}, reads: map[engine.ReadID]readProof{}}
+	n.conduct = conduct{cfg: &cfg, now: now, promises: map[engine.NodeID]promise{}, reads: map[engine.ReadID]readProof{}, met: map[engine.NodeID]engine.Incarnation{}}
 	n.conduct.patience.begin(n, now)
 }
 
 // behaves judges the conduct of a Step.
-func (n *node) behaves(before engine.Status, event engine.Event, actions []engine.Action) error {
+func (n *node) behaves(before engine.Status, memory image, event engine.Event, actions []engine.Action) error {
 	if n.conduct.cfg == nil {
 		return nil
 	}
@@ -41,6 +44,12 @@ func (n *node) behaves(before engine.Status, event engine.Event, actions []engin
 		checkQuorumHeard(n, before, event),
 		checkStalledDisk(n, before, event),
 		checkReadQuorum(n, event, actions),
+		checkChanges(n, event, actions),
+		checkBinding(n, actions),
+		checkLeaving(n, before, event, actions),
+		checkUnapplied(n, before, memory, event, actions),
+		checkTransfers(n, before, event, actions),
+		checkTrailing(n, before, actions),
 	)
 }
 

@@ -43,7 +43,7 @@ func checkPatience(n *node, before engine.Status, event engine.Event, actions []
 	if p.silence++; n.status.Role != engine.Follower || before.Role != engine.Follower || !n.mustCampaign() || p.lasts(c) {
 		p.silence = 0
 	}
-	if p.silence > 2*c.cfg.ElectionTimeoutMaxTicks {
+	if p.silence > c.cfg.ElectionTimeoutMaxTicks+2 {
 		return violated("patience", "%v has heard no leader for %d ticks, and does not campaign", n.peer.ID, p.silence)
 	}
 	return nil

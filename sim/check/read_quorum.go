@@ -30,6 +30,7 @@ type echoes struct {
 	since      int // ticks: since when it has been a voter
 	votedAt    int // ticks: when it last was one
 	lostData   bool
+	match      engine.Index // acknowledged
 }
 
 func (k *numbers) leads(n *node) bool {
@@ -55,6 +56,7 @@ func (k *numbers) take(n *node, before engine.Status, event engine.Event, action
 		if number, ok := echoed(incoming.Message, k.term); ok {
 			of := k.of(incoming.From)
 			of.answeredAt = k.ticks
+			of.match = max(of.match, acknowledged(incoming.Message))
 			if number <= k.sent {
 				of.number = max(of.number, number)
 			}
@@ -122,6 +124,22 @@ func echoed(message engine.Message, term engine.Term) (engine.SendNumber, bool) 
 	default:
 	}
 	return 0, false
+}
+
+// acknowledged returns up to where an answer says that the log is held.
+func acknowledged(message engine.Message) engine.Index {
+	switch m := message.(type) {
+	case *engine.AppendEntriesResponse:
+		if m.Accepted {
+			return m.Match
+		}
+	case *engine.SnapshotOfferResponse:
+		if m.Verdict == engine.SnapshotHeld {
+			return m.Match
+		}
+	default:
+	}
+	return 0
 }
 
 // readProof is what is known of a read when it is asked.
