@@ -49,7 +49,7 @@ func (n *node) behaves(before engine.Status, memory image, event engine.Event, a
 		checkLeaving(n, before, event, actions),
 		checkUnapplied(n, before, memory, event, actions),
 		checkTransfers(n, before, event, actions),
-		checkTrailing(n, before, actions),
+		checkTrailing(n, before, memory, actions),
 	)
 }
 
