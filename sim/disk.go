@@ -27,7 +27,7 @@ type write struct {
 	state   engine.HardState
 	entries []engine.Entry
 	change  *engine.PersistSnapshot
-	commit  engine.Index // when it was asked for
+	commit  engine.Index // before it was asked for
 
 	message engine.Message
 	to      engine.NodeID
@@ -36,7 +36,7 @@ type write struct {
 
 // enqueue puts something into the queue of a node's disk.
 func (w *world) enqueue(n *node, item write) {
-	item.commit = n.status.Commit
+	item.commit = n.committed // what this Step commits may rest on a write behind this one
 	n.disk.queue = append(n.disk.queue, item)
 	n.written = n.written || item.seq != 0
 	w.kickDisk(n)

@@ -176,11 +176,21 @@ func (w *world) allAnswered() bool {
 				return false
 			}
 		}
-		if n.status.Applied < w.client.seen || n.pausedUntil > w.now {
+		if n.status.Applied < w.client.seen {
 			return false
 		}
 	}
 	return len(members) > 0 && !w.checker.Waiting()
+}
+
+// quiet reports whether all that began before the end is over, and an election timeout has passed since: the newest message
+// has come, and whoever was paused has said what it had to say.
+func (w *world) quiet() bool {
+	last := w.overAt + engine.Instant(3*tick)
+	for _, n := range w.nodes {
+		last = max(last, n.pausedUntil)
+	}
+	return w.now.Since(last) > engine.Duration(w.weather.electionMax+w.weather.uneven)*tick
 }
 
 // isProbe takes note of where a command of the end was applied.

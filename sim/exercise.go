@@ -19,7 +19,7 @@ func (w *world) exercise() bool {
 
 // steady lets two election timeouts pass from when everybody follows the leader, in which that stays so.
 func (w *world) steady() bool {
-	if !w.until(answerBudget, "everybody follows the leader", w.united) {
+	if !w.until(answerBudget, "what was begun is over", w.quiet) || !w.until(answerBudget, "everybody follows the leader", w.united) {
 		return false
 	}
 	w.calm = w.leader()

@@ -81,6 +81,7 @@ func (w *world) injectAt(n *node, kind injection, c *chance) {
 	case injectPause:
 		w.counters.Faults[Paused]++
 		n.pausedUntil = w.now + engine.Instant(c.between(tick, 30*tick))
+		w.keepReading(n, 2, c)
 	case injectIsolation:
 		w.isolate(n, c)
 	case injectWipe:
@@ -98,6 +99,19 @@ func (w *world) ask(c *chance, do func(*node)) {
 	}
 	if n.running() {
 		w.afterAt(n, 0, func() { do(n) })
+	}
+}
+
+// keepReading lets clients ask a node that leads for reads, although it may lead no more: that is what leases have to
+// bear. A node that is paused hears them when it goes on, maybe before its tick.
+func (w *world) keepReading(n *node, reads int, c *chance) {
+	if n.status.Role != engine.Leader {
+		return
+	}
+	at := engine.Duration(0)
+	for range reads {
+		at += c.between(0, tick)
+		w.afterAt(n, at, func() { w.read(n) })
 	}
 }
 

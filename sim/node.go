@@ -18,6 +18,7 @@ type node struct {
 	life        int            // rises when the process starts and when it ends
 	engine      *engine.Engine // nil: the process does not run
 	status      engine.Status  // of the engine, after its newest step
+	committed   engine.Index   // before that step
 	pausedUntil engine.Instant
 	clock       clock
 

@@ -92,4 +92,5 @@ func (w *world) isolate(n *node, c *chance) {
 		}
 	}
 	w.sever(directions, outage(c))
+	w.keepReading(n, 8, c)
 }

@@ -141,6 +141,7 @@ func (w *world) step(n *node, event engine.Event) {
 	}
 	w.steps++
 	before := n.status.Role
+	n.committed = n.status.Commit
 	actions := n.engine.Step(event)
 	n.engine.CheckInvariants()
 	n.status = n.engine.Status()
