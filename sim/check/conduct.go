@@ -19,6 +19,7 @@ type conduct struct {
 	met       map[engine.NodeID]engine.Incarnation // as it was last met
 	noticed   engine.Position                      // the newest notice of removal that was believable
 	transfers transfers
+	handover  handover
 }
 
 // Configured reports how the engine of a node's present life is configured. With that the node is also judged by how it
@@ -49,6 +50,7 @@ func (n *node) behaves(before engine.Status, memory image, event engine.Event, a
 		checkLeaving(n, before, event, actions),
 		checkUnapplied(n, before, memory, event, actions),
 		checkTransfers(n, before, event, actions),
+		checkHandover(n, before, event, actions),
 		checkTrailing(n, before, memory, actions),
 	)
 }

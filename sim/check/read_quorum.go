@@ -62,7 +62,10 @@ func (k *numbers) take(n *node, before engine.Status, event engine.Event, action
 			}
 		}
 	}
-	if sent, found := k.sentBy(k.quorum(n)); found && (!k.held || sent > k.lease) {
+	quorum := k.quorum(n)
+	if quorum == ^engine.SendNumber(0) { // nobody else has a say
+		k.lease, k.held = n.conduct.now, true
+	} else if sent, found := k.sentBy(quorum); found && (!k.held || sent > k.lease) {
 		k.lease, k.held = sent, true
 	}
 	for _, action := range actions {
@@ -102,9 +105,6 @@ func (k *numbers) leaves(message engine.Message, now engine.Instant) {
 
 // sentBy returns when a number left.
 func (k *numbers) sentBy(number engine.SendNumber) (engine.Instant, bool) {
-	if number == ^engine.SendNumber(0) && len(k.at) > 0 { // nobody else has a say
-		return k.at[len(k.at)-1].at, true
-	}
 	i, _ := slices.BinarySearchFunc(k.at, number, func(s sentAt, number engine.SendNumber) int { return int(s.number) - int(number) })
 	if number == 0 || i == len(k.at) {
 		return 0, false
