@@ -20,6 +20,9 @@ type conduct struct {
 	noticed   engine.Position                      // the newest notice of removal that was believable
 	transfers transfers
 	handover  handover
+	named     bool         // by the newest configuration, as of the last Step
+	joiner    bool         // it has had no configuration yet
+	hinted    engine.Index // what the newest hint by entries would have reached
 }
 
 // Configured reports how the engine of a node's present life is configured. With that the node is also judged by how it
@@ -29,6 +32,11 @@ func (c *Cluster) Configured(id engine.NodeID, cfg engine.Config, now engine.Ins
 	n := c.nodes[id]
 	n.conduct = conduct{cfg: &cfg, now: now, promises: map[engine.NodeID]promise{}, reads: map[engine.ReadID]readProof{}, met: map[engine.NodeID]engine.Incarnation{}}
 	n.conduct.patience.begin(n, now)
+	if last := len(n.configurations) - 1; last >= 0 {
+		n.conduct.named = names(n.configurations[last].Membership, n.peer)
+	} else {
+		n.conduct.joiner = true
+	}
 }
 
 // behaves judges the conduct of a Step.
@@ -51,6 +59,7 @@ func (n *node) behaves(before engine.Status, memory image, event engine.Event, a
 		checkUnapplied(n, before, memory, event, actions),
 		checkTransfers(n, before, event, actions),
 		checkHandover(n, before, event, actions),
+		checkHints(n, actions),
 		checkTrailing(n, before, memory, actions),
 	)
 }

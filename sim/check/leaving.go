@@ -32,7 +32,27 @@ func checkLeaving(n *node, before engine.Status, event engine.Event, actions []e
 	}) {
 		return violated("leaving", "%v campaigns, and believes itself removed", n.peer.ID)
 	}
+	if err := n.learnsFromLabel(actions); err != nil {
+		return err
+	}
+	n.conduct.named, n.conduct.joiner = names(newest.Membership, n.peer), false
 	return n.believes(before, event)
+}
+
+// learnsFromLabel holds that who was named by its newest configuration takes a label that does not name it for its removal,
+// and that who had no configuration waits for its addition.
+func (n *node) learnsFromLabel(actions []engine.Action) error {
+	for _, action := range actions {
+		installed, ok := action.(*engine.PersistSnapshot)
+		if !ok || installed.Keep || names(installed.Snapshot.Membership, n.peer) {
+			continue
+		}
+		if n.conduct.named && !n.status.Removed || n.conduct.joiner && n.status.Removed {
+			return violated("leaving", "%v installs %v, which does not name it, and believes itself removed: %t",
+				n.peer, installed.Snapshot, n.status.Removed)
+		}
+	}
+	return nil
 }
 
 // tellsCommit holds that every other member hears in this Step how far the log is committed.

@@ -173,6 +173,9 @@ func checkReadQuorum(n *node, event engine.Event, actions []engine.Action) error
 	default:
 	}
 	for _, action := range actions {
+		if failed, ok := action.(*engine.ReadFailed); ok && failed.Reason == engine.ReadNotLeader && failed.Leader != n.status.Leader {
+			return violated("read quorum", "%v sends read %d to %v, and its leader is %v", n.peer.ID, failed.ID, failed.Leader, n.status.Leader)
+		}
 		ready, ok := action.(*engine.ReadReady)
 		if !ok {
 			continue
