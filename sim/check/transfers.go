@@ -8,8 +8,7 @@ import (
 
 // transfers of snapshots, at both ends. A leader sends a member one snapshot at a time, as its answer asks for it; it offers
 // nothing meanwhile, rests for an election timeout between offers, and tells its host to stop as soon as it leads no longer
-// or the member is none. A follower takes the newest offer, and what its host says of any other transfer is too late. Behind
-// a snapshot of its own a node keeps the trailing log that it is told to (dissertation §5.1).
+// or the member is none. A follower takes the newest offer, and what its host says of any other transfer is too late.
 type transfers struct {
 	ticks   int
 	out     map[engine.NodeID]*outgoing
@@ -203,46 +202,5 @@ func (n *node) takesOffer(event engine.Event, a *engine.ReceiveSnapshot) error {
 		return violated("transfers", "%v takes offer #%d after #%d", n.peer.ID, offer.Number, t.inAfter)
 	}
 	t.in, t.inTerm, t.inAfter = a.Transfer, offer.Term, offer.Number
-	return nil
-}
-
-// checkTrailing: behind a snapshot of its own a node keeps so much log as it is told to, if it has it.
-func checkTrailing(n *node, before engine.Status, memory image, actions []engine.Action) error {
-	for _, action := range actions {
-		a, ok := action.(*engine.PersistSnapshot)
-		if !ok || !a.Keep {
-			continue
-		}
-		top, lowest := a.Snapshot.Position.Index, before.Base.Index
-		size := 0
-		for i := a.Base.Index + 1; i <= top; i++ {
-			e, _ := memory.log.at(i)
-			size += e.Size()
-		}
-		if n.status.Role != engine.Leader && size > n.conduct.cfg.TrailingLogBytes && a.Base.Index > lowest {
-			return violated("trailing log", "%v keeps %d bytes below its snapshot %v", n.peer.ID, size, a.Snapshot)
-		}
-		if want := min(top-lowest, engine.Index(n.conduct.cfg.TrailingLogEntries)); top-a.Base.Index < want && n.conduct.cfg.TrailingLogBytes > 1<<20 {
-			return violated("trailing log", "%v keeps %d entries below its snapshot %v, and is to keep %d", n.peer.ID, top-a.Base.Index, a.Snapshot, want)
-		}
-	}
-	return nil
-}
-
-// checkHints: a hint by the number of entries is given once for what was applied, unless a snapshot was taken since.
-func checkHints(n *node, actions []engine.Action) error {
-	for _, action := range actions {
-		if _, switched := action.(*engine.PersistSnapshot); switched {
-			n.conduct.hinted = 0
-		}
-		hint, ok := action.(*engine.SnapshotHint)
-		if !ok || hint.Reason != engine.HintApplied {
-			continue
-		}
-		if hint.Applied == n.conduct.hinted {
-			return violated("hints", "%v hints twice at a snapshot of what is applied up to %d", n.peer.ID, hint.Applied)
-		}
-		n.conduct.hinted = hint.Applied
-	}
 	return nil
 }
