@@ -104,9 +104,3 @@ func timeOf(event engine.Event) engine.Instant {
 func (c *conduct) electionTimeout() engine.Duration {
 	return engine.Duration(c.cfg.ElectionTimeoutMinTicks) * c.cfg.TickInterval
 }
-
-// counts reports whether a configuration counts the peer among its voters.
-func counts(m engine.Membership, peer engine.Peer) bool {
-	member, found := m.Lookup(peer.ID)
-	return found && member.Role == engine.Voter && member.Incarnation == peer.Incarnation
-}

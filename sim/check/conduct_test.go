@@ -85,7 +85,7 @@ func TestConduct(t *testing.T) {
 			ask := &engine.RequestPreVote{Term: 2, Round: 1}
 			return s.hears(1, 50, ask, to(2, &engine.RequestPreVoteResponse{Term: 2, Round: 1, Granted: true}))
 		}},
-		"a campaign without pre-votes": {"pre-vote", func(t *testing.T, s *story) error {
+		"a campaign without pre-votes": {"pre-vote", func(_ *testing.T, s *story) error {
 			return s.step(1, func(st *engine.Status) { st.Term, st.Vote, st.Role = 2, 1, engine.Candidate }, s.hardState(1, 2, 1))
 		}},
 		"a leader that nobody answers": {"check quorum", func(t *testing.T, s *story) error {

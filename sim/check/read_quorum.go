@@ -1,6 +1,10 @@
 package check
 
-import "github.com/yggr-go/yggr/engine"
+import (
+	"slices"
+
+	"github.com/yggr-go/yggr/engine"
+)
 
 // readProof is what is known of a read when it is asked.
 type readProof struct {
@@ -77,8 +81,8 @@ func (c *conduct) leased(n *node) bool {
 // leaseDuration goes by the newest configuration, and by the one before as long as the newest is not committed.
 func (c *conduct) leaseDuration(n *node) engine.Duration {
 	shortest := c.electionTimeout()
-	for i := len(n.configurations) - 1; i >= 0; i-- {
-		for _, m := range n.configurations[i].Membership.Members {
+	for i, configuration := range slices.Backward(n.configurations) {
+		for _, m := range configuration.Membership.Members {
 			if m.Role != engine.Voter || m.ID == n.peer.ID {
 				continue
 			}
@@ -88,7 +92,7 @@ func (c *conduct) leaseDuration(n *node) engine.Duration {
 			}
 			shortest = min(shortest, p.timeout)
 		}
-		if n.configurations[i].position.Index <= n.status.Commit || i < len(n.configurations)-1 {
+		if configuration.position.Index <= n.status.Commit || i < len(n.configurations)-1 {
 			break
 		}
 	}

@@ -36,7 +36,12 @@ func TestWriteDocument(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(root, "sim"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	all := []mutation{{rule: "R1", name: "one"}, {rule: "R2", name: "two"}, {rule: "batch", name: "three", hidden: "a log line"}, {rule: "R3", name: "four"}}
+	all := []mutation{
+		{rule: "R1", name: "one"},
+		{rule: "R2", name: "two"},
+		{rule: "batch", name: "three", hidden: "a log line"},
+		{rule: "R3", name: "four"},
+	}
 	write := func(lists []mutation, verdicts map[string]verdict) []row {
 		t.Helper()
 		if err := writeDocument(root, lists, verdicts); err != nil {
@@ -55,7 +60,8 @@ func TestWriteDocument(t *testing.T) {
 	})
 	rows := write(all[:3], map[string]verdict{"two": {outcome: unasked, sweep: &sweep{seeds: 7, by: "identity", caught: true}}})
 	want := []row{
-		{"R1", "one", `test: A\|B`, "300: liveness"}, {"R2", "two", "scenario: x", "7: identity"},
+		{"R1", "one", `test: A\|B`, "300: liveness"},
+		{"R2", "two", "scenario: x", "7: identity"},
 		{"batch", "three", "**SURVIVED**", outOfReach + "a log line"},
 	}
 	if !slices.Equal(rows, want) {
