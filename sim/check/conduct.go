@@ -51,7 +51,7 @@ func (n *node) behaves(before engine.Status, memory image, event engine.Event, a
 		checkPatience(n, before, event, actions),
 		checkPreVotes(n, before, event, actions),
 		checkQuorumHeard(n, before, event),
-		checkStalledDisk(n, before, event),
+		checkStalledDisk(n, before, event, actions),
 		checkReadQuorum(n, event, actions),
 		checkChanges(n, event, actions),
 		checkBinding(n, actions),
