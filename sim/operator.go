@@ -119,7 +119,7 @@ func (w *world) change(c *chance) {
 	if target == nil {
 		return
 	}
-	if target != leader && target.running() && c.happens(0.8) && leader.met[target.id] != (meeting{target.incarnation, target.life}) {
+	if target != leader && target.running() && c.happens(0.65) && leader.met[target.id] != (meeting{target.incarnation, target.life}) {
 		w.shakeHands(leader, target.peer(), target.life)
 	}
 	if adds(change.Kind) && c.happens(0.6) {
@@ -163,7 +163,7 @@ func (w *world) drawChange(leader *node, c *chance) engine.ConfigChange {
 	if change.Kind == engine.ChangeAddLearner && c.happens(0.3) {
 		change.Kind = engine.ChangeAddVoter
 	}
-	change.Force = c.happens(0.2)
+	change.Force = c.happens(0.3)
 	return w.addressed(change)
 }
 

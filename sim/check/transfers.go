@@ -21,6 +21,8 @@ type transfers struct {
 // outgoing is what a leader does for one member.
 type outgoing struct {
 	sending   engine.TransferID // zero: nothing
+	reaches   engine.Index      // the snapshot that is sent
+	offered   engine.TransferID // that has not ended as far as anybody can see; zero: none
 	since     engine.SendNumber // of the first offer since the last answer
 	answered  bool
 	restUntil int // ticks
@@ -49,6 +51,7 @@ func checkTransfers(n *node, before engine.Status, event engine.Event, actions [
 	if _, ticks := event.(*engine.Tick); ticks {
 		t.ticks++
 	}
+	caughtUp := n.caughtUp(event)
 	if result, ok := event.(*engine.SnapshotSendResult); ok {
 		n.sent(result)
 	}
@@ -57,7 +60,15 @@ func checkTransfers(n *node, before engine.Status, event engine.Event, actions [
 			return err
 		}
 	}
+	if o := t.out[caughtUp]; o != nil {
+		if o.offered = 0; o.sending != 0 && n.status.Role == engine.Leader {
+			return violated("transfers", "%v goes on sending %v a snapshot, which entries have caught up", n.peer.ID, caughtUp)
+		}
+	}
 	for id, o := range t.out {
+		if o.sending != 0 && n.status.Base.Index > o.reaches {
+			return violated("transfers", "%v sends %v a snapshot up to %d, and its log begins after %v", n.peer.ID, id, o.reaches, n.status.Base)
+		}
 		if _, found := n.status.Membership.Lookup(id); !found && !n.leaving(id) {
 			if o.sending != 0 {
 				return violated("transfers", "%v goes on sending %v a snapshot, which is no member", n.peer.ID, id)
@@ -68,6 +79,29 @@ func checkTransfers(n *node, before engine.Status, event engine.Event, actions [
 		}
 	}
 	return nil
+}
+
+// caughtUp returns the member whose answer shows that entries reach where the log begins; zero: none.
+func (n *node) caughtUp(event engine.Event) engine.NodeID {
+	incoming, ok := event.(*engine.Incoming)
+	if !ok || !n.conduct.numbers.leads(n) {
+		return 0
+	}
+	if member, found := n.status.Membership.Lookup(incoming.From.ID); !found || member.Incarnation != incoming.From.Incarnation {
+		return 0
+	}
+	switch m := incoming.Message.(type) {
+	case *engine.AppendEntriesResponse:
+		if m.Accepted && m.Number != 0 && m.Term == n.status.Term && m.Match >= n.status.Base.Index && m.Match <= n.status.Last.Index {
+			return incoming.From.ID
+		}
+	case *engine.SnapshotOfferResponse:
+		if o := n.conduct.transfers.out[incoming.From.ID]; o != nil && m.Verdict == engine.SnapshotHeld {
+			o.offered = 0
+		}
+	default:
+	}
+	return 0
 }
 
 // leaving reports whether a configuration that is not known to be replaced names a node.
@@ -94,6 +128,7 @@ func (n *node) sent(result *engine.SnapshotSendResult) {
 					t.bad = map[engine.TransferID]bool{}
 				}
 				t.bad[result.Transfer] = true
+				o.offered = 0
 			}
 		}
 	}
@@ -105,8 +140,12 @@ func (n *node) sends(event engine.Event, action engine.Action) error {
 	case *engine.AbortSnapshot:
 		for _, o := range t.out {
 			if o.sending == a.Transfer {
-				o.sending, o.answered = 0, true
+				o.sending, o.offered, o.answered = 0, 0, true
 			}
+		}
+	case *engine.PersistSnapshot:
+		for _, o := range t.out {
+			o.offered = 0 // the log behind it may have become too long
 		}
 	case *engine.SendSnapshot:
 		o := t.of(a.To)
@@ -118,7 +157,7 @@ func (n *node) sends(event engine.Event, action engine.Action) error {
 		if !ok || m.Transfer != a.Transfer || m.Offset != a.Offset || m.Number < o.since {
 			return violated("transfers", "%v sends %v snapshot transfer %x, which it did not ask for", n.peer.ID, a.To, a.Transfer)
 		}
-		o.sending = a.Transfer
+		o.sending, o.reaches = a.Transfer, a.Snapshot.Position.Index
 	case *engine.Send:
 		if m, ok := a.Message.(*engine.SnapshotOffer); ok {
 			return n.offers(a.To, m)
@@ -136,14 +175,22 @@ func (n *node) offers(to engine.NodeID, m *engine.SnapshotOffer) error {
 		return violated("transfers", "%v offers %v a snapshot while it sends it one", n.peer.ID, to)
 	case t.ticks < o.restUntil-1:
 		return violated("transfers", "%v offers %v a snapshot again within %d ticks", n.peer.ID, to, n.conduct.cfg.ElectionTimeoutMinTicks)
+	case o.offered != 0 && o.offered != m.Transfer && n.conduct.numbers.ticks-n.heardFrom(to) <= 10*n.conduct.cfg.ElectionTimeoutMaxTicks:
+		return violated("transfers", "%v offers %v another snapshot before the one that it offered is here", n.peer.ID, to)
 	case t.bad[m.Transfer]:
 		return violated("transfers", "%v offers %v a snapshot that its host could not read", n.peer.ID, to)
 	}
 	if o.answered {
 		o.since, o.answered = m.Number, false
 	}
-	o.restUntil = t.ticks + n.conduct.cfg.ElectionTimeoutMinTicks
+	o.restUntil, o.offered = t.ticks+n.conduct.cfg.ElectionTimeoutMinTicks, m.Transfer
 	return nil
+}
+
+// heardFrom returns the leader's tick at which a member has answered last.
+func (n *node) heardFrom(id engine.NodeID) int {
+	member, _ := n.status.Membership.Lookup(id)
+	return n.conduct.numbers.of(engine.Peer{ID: id, Incarnation: member.Incarnation}).answeredAt
 }
 
 // received judges the receiving end.

@@ -13,7 +13,7 @@ const simulatorLayer = "simulator"
 
 const (
 	sweepPart       = 100             // seeds that one process of the simulator runs
-	outOfReachSeeds = 200             // to see that a mutation which is said to be out of reach is
+	outOfReachSeeds = 100             // to see that a mutation which is said to be out of reach is
 	sweepLimit      = 5 * time.Minute // for one process: a mutation may well make a seed run for ever
 )
 
