@@ -49,7 +49,11 @@ func (w *world) propose(n *node, count int, c *chance) {
 	first := k.commands + 1
 	for i := range commands {
 		k.commands++
-		commands[i] = binary.BigEndian.AppendUint64(make([]byte, 0, 64), k.commands)[:8+c.intN(40)]
+		size := 8 + c.intN(40)
+		if c.happens(0.05) {
+			size += c.intN(2000) // more than a sector, so that a write of it can be torn
+		}
+		commands[i] = binary.BigEndian.AppendUint64(make([]byte, 0, size), k.commands)[:size]
 	}
 	var event engine.Event = &engine.ClientProposal{Now: w.time(n), ID: k.lastID, Command: commands[0]}
 	if count > 1 {

@@ -18,6 +18,7 @@ type disk struct {
 	slowUntil    engine.Instant
 	confirmed    engine.Seq // durable, and the engine may not have heard of it
 	failing      bool       // the next sync fails
+	lost         bool       // it has failed: what it should have written is gone, whatever the log makes of that
 }
 
 // write is one entry of the queue: a Persist action, a message that waits for those before it, or the word to record the
@@ -163,7 +164,14 @@ func (w *world) proveLog(n *node) {
 // open opens or makes the log of a node.
 func (w *world) open(n *node) (persistence.Storage, error) {
 	n.cut.files = n.files
-	faulty := persistence.NewFaultFS(n.files, n.cut.operation)
+	n.disk.failing, n.disk.lost = false, false // that was of the life before
+	faulty := persistence.NewFaultFS(n.files, func(op persistence.Op, path string) {
+		n.cut.operation(op, path)
+		if op == persistence.OpSync && n.disk.failing && !n.disk.lost {
+			n.disk.lost = true
+			n.files.FailWriteback()
+		}
+	})
 	n.faulty = faulty
 	dir := persistence.NewDir(faulty, "log", persistence.Options{
 		SegmentSize: w.weather.segmentSize, ReserveBytes: -1, Random: func() uint64 {

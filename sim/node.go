@@ -194,6 +194,7 @@ func (w *world) bear(n *node) {
 		w.failf("recovery", "%v does not start: %v", n.id, err)
 		return
 	}
+	w.checker.Configured(n.id, cfg, recovered.Now)
 	n.engine = built
 	n.engine.CheckInvariants()
 	n.status = n.engine.Status()

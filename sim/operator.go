@@ -111,7 +111,7 @@ func (w *world) settled() bool {
 // change asks the leader for a change that keeps the cluster alive.
 func (w *world) change(c *chance) {
 	leader := w.leader()
-	if leader == nil || leader.pausedUntil > w.now || !w.settled() {
+	if leader == nil || leader.pausedUntil > w.now || !w.settled() && c.happens(0.5) {
 		return
 	}
 	change := w.drawChange(leader, c)
@@ -119,13 +119,14 @@ func (w *world) change(c *chance) {
 	if target == nil {
 		return
 	}
-	if target != leader && target.running() && c.happens(0.8) && leader.met[target.id] != (meeting{target.incarnation, target.life}) {
+	if target != leader && target.running() && c.happens(0.65) && leader.met[target.id] != (meeting{target.incarnation, target.life}) {
 		w.shakeHands(leader, target.peer(), target.life)
 	}
 	if adds(change.Kind) && c.happens(0.6) {
 		change.Incarnation = target.incarnation // the operator reads it off the node
 	}
-	if leader.engine == nil || !w.viable(resulting(leader.status.Membership, change)) {
+	after := resulting(leader.status.Membership, change)
+	if leader.engine == nil || len(after.Voters()) > 0 && !w.viable(after) { // without a voter it has to be refused
 		return
 	}
 	w.askChange(leader, change)
@@ -162,7 +163,7 @@ func (w *world) drawChange(leader *node, c *chance) engine.ConfigChange {
 	if change.Kind == engine.ChangeAddLearner && c.happens(0.3) {
 		change.Kind = engine.ChangeAddVoter
 	}
-	change.Force = c.happens(0.2)
+	change.Force = c.happens(0.3)
 	return w.addressed(change)
 }
 

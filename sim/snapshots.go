@@ -208,7 +208,10 @@ func (w *world) awaitReceipt(n, to *node, out *outgoing) {
 // complete makes a file of what has come, if it is what was announced.
 func (w *world) complete(n *node, in *incoming) {
 	if n.snapshots.incoming != in {
-		return // aborted meanwhile
+		if now := n.snapshots.incoming; now == nil || now.id != in.id { // aborted while this was on its way
+			w.step(n, &engine.SnapshotReceived{Now: w.time(n), Transfer: in.id})
+		}
+		return
 	}
 	n.snapshots.incoming = nil
 	bytes := n.snapshots.partial[in.label.ID]
@@ -264,7 +267,7 @@ func (w *world) receiveSnapshot(n *node, a *engine.ReceiveSnapshot) {
 }
 
 func (w *world) expect(n *node, in *incoming) {
-	if n.snapshots.incoming == in && !in.done {
+	if n.snapshots.incoming != in || !in.done { // it may come too late: then it is for the engine to ignore
 		w.step(n, &engine.SnapshotExpected{Now: w.time(n), Transfer: in.id, Offset: uint64(len(n.snapshots.partial[in.label.ID]))})
 	}
 }

@@ -144,6 +144,7 @@ func (w *Weather) configure(cfg *engine.Config) {
 	}
 	if l := w.limits; l.inflight > 0 {
 		cfg.MaxAppendEntries, cfg.MaxInflightAppends = l.appendEntries, l.inflight
+		cfg.MaxAppendBytes, cfg.TrailingLogBytes = 50*l.appendEntries, 50*l.applyEntries
 		cfg.MaxApplyEntries, cfg.MaxUnappliedBytes = l.applyEntries, l.unappliedBytes
 	}
 	cfg.SnapshotHintEntries, cfg.MaxLogEntries, cfg.SnapshotHintBytes = w.hintEntries, 2*w.hintEntries, 100*w.hintEntries

@@ -77,6 +77,7 @@ func (c *Cluster) Started(peer engine.Peer, recovered engine.Recovered) error {
 func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine.Action, status engine.Status) error {
 	n := c.nodes[id]
 	before, memory := n.status, n.memory
+	n.conduct.now = cmp.Or(timeOf(event), n.conduct.now)
 	if err := checkLeaderAppendOnly(n, before, actions, status); err != nil {
 		return err
 	}
@@ -106,6 +107,7 @@ func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine
 		c.machines.stepped(n, actions),
 		c.outcomes.stepped(n, event, actions),
 		c.elections.transferred(n, actions),
+		n.behaves(before, memory, event, actions),
 	)
 }
 

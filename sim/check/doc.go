@@ -32,6 +32,23 @@
 //	linearizable_reads.go    a read sees what was committed when it was asked, and is answered once (§6.4)
 //	outcomes.go              each proposal is answered once, truthfully, and an acknowledged one is never lost
 //
+// A host that tells how its engines are configured ([Cluster.Configured]) has them judged by their conduct as well
+// (conduct.go), whether or not it does any harm in this history:
+//
+//	answers.go        who asks is answered at once, in the right term
+//	append_bounds.go  an append is as long as is allowed
+//	patience.go       nobody votes or campaigns who has just heard a leader, and somebody does who has not (§4.2.3, §3.4)
+//	pre_vote.go       a term is raised after a majority has said that it will do (§9.6)
+//	check_quorum.go   a leader that nobody answers, or whose disk does not, steps down (§6.2)
+//	read_quorum.go    a read has a round or a lease behind it (§6.4)
+//	change_rules.go   what a leader may change, and when (§4.2.1)
+//	leaving.go        who is no voter any more goes, and says what is committed (§4.2.2)
+//	handover.go       leadership is handed over, and the answer comes in time (§3.10)
+//	transfers.go      one snapshot at a time goes to a member, and not for ever
+//	trailing_log.go   a part of the log stays behind a snapshot
+//	hints.go          a snapshot is hinted at once
+//	unapplied.go      a log does not run away from its machine
+//
 // All state is in memory and grows with the history, so a [Cluster] belongs to one bounded run. It is not safe
 // for concurrent use: a host of concurrent nodes serialises its reports.
 package check

@@ -22,6 +22,7 @@ type node struct {
 	granted        map[engine.Term]engine.Peer // who got the node's vote in this life
 	votes          []engine.Peer               // who granted the node its vote
 	votesOf        engine.Term                 // in this term
+	conduct        conduct
 }
 
 // image is the content of a disk.
@@ -38,7 +39,8 @@ type write struct {
 	entries []engine.Entry    // of PersistLogEntries, as they were when the engine asked
 	given   []engine.Entry    // the engine's own
 	change  *engine.PersistSnapshot
-	cut     engine.Index // of an installation: what was committed before it; what stood behind is void
+	at      engine.Instant // when the engine asked, by the node's clock
+	cut     engine.Index   // of an installation: what was committed before it; what stood behind is void
 }
 
 // perform carries the write out, and reports whether its entries join the log.
@@ -65,7 +67,7 @@ func (n *node) emitted(actions []engine.Action) error {
 			return violated("order contract", "%v numbers a Persist action %d after %d", n.peer.ID, w.seq, n.lastSeq)
 		}
 		n.lastSeq = w.seq
-		w.cut = n.status.Commit
+		w.cut, w.at = n.status.Commit, n.conduct.now
 		if !n.memory.perform(w) {
 			return violated("order contract", "%v persists %v, its log is %v..%v", n.peer.ID, w, n.memory.log.base, n.memory.log.last())
 		}

@@ -13,53 +13,105 @@ import (
 )
 
 // judgeAll judges the mutations and prints the table, in the order of the lists.
-func judgeAll(ctx context.Context, root string, o options, mutations []mutation) (err error) {
+func judgeAll(ctx context.Context, root string, o options, mutations []mutation) (t *table, err error) {
 	temp, err := os.MkdirTemp("", "mutants-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
 	var workers []*worker
 	for i := range max(1, min(o.workers, len(mutations))) {
 		w, err := newWorker(root, filepath.Join(temp, strconv.Itoa(i)), o)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		workers = append(workers, w)
 	}
+	builder, err := newWorker(root, filepath.Join(temp, "together"), o)
+	if err != nil {
+		return nil, err
+	}
+	if !o.lint { // which judges one mutation at a time
+		if err := buildAll(ctx, builder, workers, mutations); err != nil {
+			return nil, err
+		}
+	}
 	if err := workers[0].expectSound(ctx, mutations); err != nil {
-		return err
+		return nil, err
 	}
 	started := time.Now()
-	t := newTable(mutations)
+	t = newTable(mutations)
 	err = shareOut(ctx, workers, mutations, t.add)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(os.Stderr, "%d mutations in %v\n", len(mutations), time.Since(started).Round(time.Second))
+	return t, nil
+}
+
+// buildAll builds every program that is needed, with all mutations in it, for all workers. If they do not go together each
+// worker has to build each mutation, which takes much longer.
+func buildAll(ctx context.Context, builder *worker, workers []*worker, mutations []mutation) error {
+	numbers, err := together(builder.tree, mutations)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "%d mutations in %v\n", len(mutations), time.Since(started).Round(time.Second))
-	return t.end()
+	complaint := ""
+	for _, folder := range foldersOf(mutations) {
+		if complaint == "" && err == nil && builder.layers != simulatorLayer {
+			complaint, err = builder.build(ctx, folder)
+		}
+	}
+	if complaint == "" && err == nil && builder.wants(simulatorLayer) {
+		complaint, err = builder.compileSimulator(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if complaint != "" {
+		fmt.Fprintln(os.Stderr, "the mutations cannot be built together:", complaint)
+		return nil
+	}
+	for _, w := range workers {
+		w.builder, w.numbers = builder, numbers
+	}
+	return nil
 }
 
-// expectSound refuses to judge anything in a tree whose own tests fail: they would fail with every mutation.
-func (w *worker) expectSound(ctx context.Context, mutations []mutation) error {
-	var seen []string
+func foldersOf(mutations []mutation) (folders []string) {
 	for i := range mutations {
-		m := &mutations[i]
-		if slices.Contains(seen, m.folder()) {
-			continue
+		if folder := mutations[i].folder(); !slices.Contains(folders, folder) {
+			folders = append(folders, folder)
 		}
-		seen = append(seen, m.folder())
+	}
+	return folders
+}
+
+// expectSound refuses to judge anything in a tree whose own tests fail, or the simulator: they would fail with every
+// mutation.
+func (w *worker) expectSound(ctx context.Context, mutations []mutation) error {
+	for _, folder := range foldersOf(mutations) {
 		started := time.Now()
-		v, err := w.examine(ctx, m)
+		if w.layers == simulatorLayer {
+			break
+		}
+		v, err := w.test(ctx, &mutation{file: folder + "/none"})
 		if err != nil {
 			return err
 		}
 		if v.outcome != survived {
-			return fmt.Errorf("%s fails without any mutation: %v", m.folder(), v)
+			return fmt.Errorf("%s fails without any mutation: %v", folder, v)
 		}
-		fmt.Fprintf(os.Stderr, "%s passes without a mutation in %v\n", m.folder(), time.Since(started).Round(time.Second))
+		fmt.Fprintf(os.Stderr, "%s passes without a mutation in %v\n", folder, time.Since(started).Round(time.Second))
 	}
-	return nil
+	if !w.wants(simulatorLayer) {
+		return nil
+	}
+	s, complaint, err := w.simulate(ctx, &mutation{}, w.simSeeds)
+	if err == nil && (complaint != "" || s.by != "") {
+		err = fmt.Errorf("the simulator fails without any mutation: %v%s", s, complaint)
+	}
+	return err
 }
 
 // shareOut lets the workers take the mutations in turn, and hands on the verdicts in order.

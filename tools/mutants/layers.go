@@ -38,11 +38,12 @@ func (w *worker) layersFor(m *mutation) ([]layer, error) {
 			{"cluster", []string{"-test.run=^TestRandomCluster$", fmt.Sprintf("-cluster.seeds=%d", w.seeds)}, 10 * time.Minute},
 		}
 	}
-	if w.layers == "" {
-		return layers, nil
-	}
-	wanted := strings.Split(w.layers, ",")
-	return slices.DeleteFunc(layers, func(l layer) bool { return !slices.Contains(wanted, l.name) }), nil
+	return slices.DeleteFunc(layers, func(l layer) bool { return !w.wants(l.name) }), nil
+}
+
+// wants reports whether a layer is to be run.
+func (o *options) wants(name string) bool {
+	return o.layers == "" || slices.Contains(strings.Split(o.layers, ","), name)
 }
 
 var quoted = regexp.MustCompile("`([a-z0-9_]+)`")

@@ -22,13 +22,18 @@ import (
 //
 // First the rule and what the bug is; then the file and the function, with the type that it belongs to (log.term) where
 // the file has others of that name; then the old text, which occurs exactly once in the function, or in the file if none
-// is named, and the new one, which may be missing. How lines are indented does not matter.
+// is named, and the new one, which may be missing. How lines are indented does not matter. A last line
+//
+//	! it costs time only
+//
+// says why a cluster that is seen from outside the package behaves rightly all the same, so that no simulator can notice.
 type mutation struct {
 	rule     string // of docs/protocol.md, or the part of storage in the documentation of package persistence
 	name     string
 	file     string // from the root of the tree, with slashes
 	function string // empty: the whole file
 	old, new []string
+	hidden   string // why nobody outside the package can see it; empty: the simulator should
 	place    string // of the block, for messages
 }
 
@@ -102,6 +107,10 @@ func parseMutation(block []string) (mutation, error) {
 	for _, line := range block[2:] {
 		word, rest, _ := strings.Cut(line, " ")
 		switch {
+		case m.hidden != "":
+			return m, fmt.Errorf("%q stands behind the end", line)
+		case word == "!" && len(m.old) > 0:
+			m.hidden = strings.TrimSpace(rest)
 		case word == "-" && len(m.new) == 0:
 			m.old = append(m.old, strings.TrimSpace(rest))
 		case word == "+" && len(m.old) > 0:

@@ -7,8 +7,14 @@
 //	cd tools && go run ./mutants -only 'own tail'    those with this in their name
 //
 // The table on stdout depends on the tree and the flags alone; times go to stderr. The exit code is 1 if a mutation
-// survives, does not fit its place any more, does not compile, or is refused by vet or the linter. The working tree is
-// only read.
+// survives, does not fit its place any more, does not compile, or is refused by vet or the linter.
+//
+// Behind the tests, whatever they notice, stands the simulator: it runs seeds from 1 on until one fails. For that all
+// mutations are built into one program, in which one is chosen when it starts. With -write the results are kept in
+// sim/MUTATIONS.md, which is all that is ever written:
+//
+//	cd tools && go run ./mutants -write                                   all of it: an hour
+//	cd tools && go run ./mutants -write -only R7 -layers simulator        what the simulator says of those of one rule
 package main
 
 import (
@@ -26,14 +32,16 @@ import (
 
 // options are the flags.
 type options struct {
-	root    string // of the tree
-	only    string // a rule, or part of a name; empty: all
-	list    bool
-	lint    bool
-	linter  string
-	workers int
-	seeds   int    // of the random cluster
-	layers  string // comma-separated; empty: all
+	root     string // of the tree
+	only     string // a rule, or part of a name; empty: all
+	list     bool
+	lint     bool
+	linter   string
+	workers  int
+	seeds    int    // of the random cluster
+	layers   string // comma-separated; empty: all
+	write    bool   // sim/MUTATIONS.md
+	simSeeds int    // of the simulator
 }
 
 func main() {
@@ -45,7 +53,9 @@ func main() {
 	flag.StringVar(&o.linter, "linter", "", "golangci-lint; empty: that of make setup")
 	flag.IntVar(&o.workers, "workers", 2, "mutations that are judged at the same time")
 	flag.IntVar(&o.seeds, "seeds", 300, "seeds of the random cluster")
-	flag.StringVar(&o.layers, "layers", "", "layers of tests to run, separated by commas; empty: all")
+	flag.IntVar(&o.simSeeds, "simseeds", 2000, "seeds of the simulator at most")
+	flag.StringVar(&o.layers, "layers", "", "layers to run, separated by commas, such as cluster,simulator; empty: all")
+	flag.BoolVar(&o.write, "write", false, "write what was found to sim/MUTATIONS.md, and keep there what was not asked")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o, flag.Args())
@@ -74,6 +84,7 @@ func run(ctx context.Context, o options, names []string) error {
 	if err != nil {
 		return err
 	}
+	all := slices.Clone(mutations)
 	mutations = slices.DeleteFunc(mutations, func(m mutation) bool { return !m.matches(o.only) })
 	if len(mutations) == 0 {
 		return errors.New("no mutation to judge")
@@ -84,7 +95,14 @@ func run(ctx context.Context, o options, names []string) error {
 		}
 		return nil
 	}
-	return judgeAll(ctx, root, o, mutations)
+	t, err := judgeAll(ctx, root, o, mutations)
+	if err != nil {
+		return err
+	}
+	if o.write {
+		err = writeDocument(root, all, t.verdicts)
+	}
+	return errors.Join(err, t.end())
 }
 
 // matches reports whether the mutation is meant: its rule is the word, or its name contains it.

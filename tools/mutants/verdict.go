@@ -11,6 +11,7 @@ type outcome uint8
 
 const (
 	survived  outcome = iota // no test noticed
+	unasked                  // no layer of tests was wanted: only the simulator was asked
 	killed                   // a test failed
 	exhausted                // a test was stopped because it took too long or too much memory
 	refused                  // it was not judged: it does not fit, does not compile, or vet or the linter refuses it
@@ -21,6 +22,7 @@ type verdict struct {
 	outcome outcome
 	layer   string // of the tests that noticed
 	by      string // the first test that failed, or why the mutation was not judged
+	sweep   *sweep // nil: the simulator was not asked
 }
 
 // String is the verdict as the table shows it.
@@ -28,6 +30,8 @@ func (v verdict) String() string {
 	switch v.outcome {
 	case survived:
 		return "**SURVIVED**"
+	case unasked:
+		return ""
 	case killed:
 		return fmt.Sprintf("%s: %s", v.layer, v.by)
 	case exhausted:
@@ -36,6 +40,9 @@ func (v verdict) String() string {
 	}
 	return "**NOT JUDGED**: " + v.by
 }
+
+// cell is the verdict as a part of a table in a document.
+func (v verdict) cell() string { return strings.ReplaceAll(v.String(), "|", `\|`) }
 
 var (
 	failed  = regexp.MustCompile(`(?m)^ *--- FAIL: (\S+)`)

@@ -21,6 +21,9 @@ type worker struct {
 	options
 	tree string // the copy
 	temp string // for everything that the tools leave lying
+
+	builder *worker        // has programs with mutations in them, for all workers
+	numbers map[string]int // of those mutations, by name
 }
 
 // newWorker copies the tree to a new folder.
@@ -77,21 +80,45 @@ func (w *worker) judge(ctx context.Context, m *mutation) (verdict, error) {
 	return v, errors.Join(err, os.WriteFile(name, source, 0o644))
 }
 
-// examine holds the mutation's package, as it is now, to vet and the linter, and then to its tests.
+// examine holds the mutation's package, as it is now, to vet and the linter, then to its tests, and to the simulator.
 func (w *worker) examine(ctx context.Context, m *mutation) (verdict, error) {
-	binary, complaint, err := w.build(ctx, "./"+m.folder())
-	if err != nil || complaint != "" {
+	v := verdict{outcome: unasked}
+	if w.layers != simulatorLayer {
+		var err error
+		if v, err = w.test(ctx, m); err != nil || v.outcome == refused {
+			return v, err
+		}
+	}
+	if !w.wants(simulatorLayer) {
+		return v, nil
+	}
+	seeds := w.simSeeds
+	if m.hidden != "" {
+		seeds = min(seeds, outOfReachSeeds)
+	}
+	s, complaint, err := w.simulate(ctx, m, seeds)
+	if complaint != "" {
 		return verdict{outcome: refused, by: complaint}, err
+	}
+	v.sweep = s
+	return v, err
+}
+
+// test runs the layers of the package's tests until one notices.
+func (w *worker) test(ctx context.Context, m *mutation) (verdict, error) {
+	builder, number := w.builderOf(m)
+	if builder == w {
+		if complaint, err := w.build(ctx, m.folder()); err != nil || complaint != "" {
+			return verdict{outcome: refused, by: complaint}, err
+		}
 	}
 	layers, err := w.layersFor(m)
 	if err != nil {
 		return verdict{}, err
 	}
 	for _, l := range layers {
-		command := append([]string{
-			"bash", "-c", fmt.Sprintf(`ulimit -v %d; exec "$0" "$@"`, maxMemory), binary,
-			"-test.failfast", "-test.timeout=" + l.timeout.String(),
-		}, l.args...)
+		args := append([]string{"-test.failfast", "-test.timeout=" + l.timeout.String()}, l.args...)
+		command := limited(number, 2*l.timeout, builder.binary(m.folder()), args...)
 		output, ok, err := w.call(ctx, filepath.Join(w.tree, filepath.FromSlash(m.folder())), command...)
 		if err != nil {
 			return verdict{}, err
@@ -103,20 +130,39 @@ func (w *worker) examine(ctx context.Context, m *mutation) (verdict, error) {
 	return verdict{outcome: survived}, nil
 }
 
-// build returns the test binary of a package, or what the compiler, vet or the linter has against it.
-func (w *worker) build(ctx context.Context, folder string) (binary, complaint string, err error) {
-	binary = filepath.Join(w.temp, "package.test")
-	steps := [][]string{{"go", "vet", folder}, {"go", "test", "-c", "-vet=off", "-ldflags=-w", "-o", binary, folder}}
+// builderOf returns who has built the programs with the mutation in them, and its number there; the worker itself if the
+// mutation has to be built alone.
+func (w *worker) builderOf(m *mutation) (*worker, int) {
+	if number := w.numbers[m.name]; number != 0 {
+		return w.builder, number
+	}
+	return w, 0
+}
+
+// binary returns where a program of the worker is.
+func (w *worker) binary(name string) string {
+	return filepath.Join(w.temp, strings.ReplaceAll(name, "/", "-"))
+}
+
+// build builds the tests of a package, or returns what the compiler, vet or the linter has against it.
+func (w *worker) build(ctx context.Context, folder string) (complaint string, err error) {
+	steps := [][]string{{"go", "vet", "./" + folder}, {"go", "test", "-c", "-vet=off", "-ldflags=-w", "-o", w.binary(folder), "./" + folder}}
 	if w.lint {
-		steps = slices.Insert(steps, 1, []string{w.linter, "run", "--allow-parallel-runners", folder})
+		steps = slices.Insert(steps, 1, []string{w.linter, "run", "--allow-parallel-runners", "./" + folder})
 	}
 	for _, step := range steps {
 		output, ok, err := w.call(ctx, w.tree, step...)
 		if err != nil || !ok {
-			return "", firstLine(output), err
+			return firstLine(output), err
 		}
 	}
-	return binary, "", nil
+	return "", nil
+}
+
+// limited is a program with one of its mutations that may take only so much time and memory.
+func limited(mutation int, limit time.Duration, binary string, args ...string) []string {
+	command := fmt.Sprintf(`ulimit -v %d; %s=%d exec timeout %.0f "$0" "$@"`, maxMemory, mutantVariable, mutation, limit.Seconds())
+	return append([]string{"bash", "-c", command, binary}, args...)
 }
 
 // call runs a command and returns what it printed, and whether it was content. An error means that it could not be run,
