@@ -18,6 +18,7 @@ type snapshotting struct {
 	building    uint64                 // id of the one under way, from the order to capture it until its switch is durable
 	built       snapshotBuilt          // the one under way, once it is built
 	change      engine.Seq             // of the switch to it, once that was asked for
+	instead     engine.Index           // where the snapshot ends that the log begins with instead, once change is durable
 	asked       []triggerRequest       // who waits for the one under way
 	restoring   []uint64               // ordered to be restored, and not restored yet
 	partial     []uint64               // received in part by an earlier life: kept until a switch, or until there is no room
@@ -171,20 +172,34 @@ func (d *driver) snapshotSwitched() {
 	if s.change == 0 || s.change > d.durable {
 		return
 	}
+	if s.instead != 0 {
+		d.answerTriggers(s.instead)
+		return
+	}
 	label, took := s.built.label, s.built.took
 	s.metrics.Taken++
 	s.metrics.LastSize, s.metrics.LastTook = label.Size, took
 	d.core.log.Info("snapshot taken", "snapshot", label.String(), "bytes", label.Size, "took", took)
 	d.announce(&SnapshotTaken{ID: d.core.cfg.ID, Cluster: d.core.cfg.Cluster, Snapshot: label, Took: took})
-	d.endSnapshot(label.Position.Index)
+	d.answerTriggers(label.Position.Index)
 }
 
-// endSnapshot ends the snapshot under way: the log begins with one that reaches index.
+// endSnapshot ends the snapshot under way, because the log begins with one that reaches index and has more in it, or as
+// soon as what was ordered is durable.
 func (d *driver) endSnapshot(index engine.Index) {
-	if index == 0 { // there is nothing yet but what founders begin with
+	s := &d.snapshots
+	switch {
+	case index == 0: // there is nothing yet but what founders begin with
 		d.endSnapshotWith(ErrNotReady)
-		return
+	case d.issued > d.durable:
+		s.change, s.instead = d.issued, index
+	default:
+		d.answerTriggers(index)
 	}
+}
+
+// answerTriggers ends the snapshot under way: a restart would begin with one that reaches index.
+func (d *driver) answerTriggers(index engine.Index) {
 	asked := d.forgetSnapshot()
 	for _, q := range asked {
 		q.triggered(index)
@@ -201,7 +216,7 @@ func (d *driver) forgetSnapshot() []triggerRequest {
 	s := &d.snapshots
 	asked := s.asked
 	s.swept = nil // a file may be left over
-	s.building, s.change, s.built, s.asked = 0, 0, snapshotBuilt{}, nil
+	s.building, s.change, s.instead, s.built, s.asked = 0, 0, 0, snapshotBuilt{}, nil
 	return asked
 }
 

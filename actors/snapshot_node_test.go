@@ -48,12 +48,17 @@ func (s tallied) Release() { s.of.held.Add(-1) }
 // startTally starts the only node of a cluster, or starts it again.
 func startTally(t *testing.T, c *cluster, mode Bootstrap, held *atomic.Int64, write func(io.Writer) error) *Node[int64, int64] {
 	t.Helper()
+	return startTallyAs(t, c, 1, mode, held, write)
+}
+
+func startTallyAs(t *testing.T, c *cluster, id engine.NodeID, mode Bootstrap, held *atomic.Int64, write func(io.Writer) error) *Node[int64, int64] {
+	t.Helper()
 	node, err := Start(t.Context(), c.system, statemachine.Definition[int64, int64]{
 		New:   func() statemachine.Machine[int64, int64] { return &tally{held: held, write: write} },
 		Codec: counterCodec{},
-	}, c.config(1, mode))
+	}, c.config(id, mode))
 	require.NoError(t, err)
-	c.nodes[1] = node
+	c.nodes[id] = node
 	return node
 }
 

@@ -81,3 +81,22 @@ func TestAReceivedSnapshotHasADurableName(t *testing.T) {
 		require.NoError(t, a.Failure(follower))
 	}
 }
+
+// Who asks for a snapshot while one of the leader's is switched to is answered when that is durable, too.
+func TestTriggerWaitsForTheSwitchToAnother(t *testing.T) {
+	a := newArchive(t, testkit.Options{Seed: 12})
+	a.Network.SetChunkRate(100 << 10)
+	follower := a.behind(200)
+	a.Loop.Advance(time.Second) // it arrives
+	a.Loop.Stall(a.place(follower, testkit.Disk))
+	a.Await("the switch to be ordered", func() bool { return a.received(follower) > 0 })
+	r := a.TriggerSnapshot(follower)
+	a.Loop.Advance(time.Second)
+	require.False(t, r.Done(), "a restart would not begin with it yet")
+	a.Loop.Resume(a.place(follower, testkit.Disk))
+	a.Await("an answer", r.Done)
+	index, err := r.Get()
+	require.NoError(t, err)
+	require.Equal(t, a.Status(follower).Snapshot.Index, index)
+	a.agree()
+}
