@@ -11,6 +11,10 @@ import (
 	"github.com/yggr-go/yggr/persistence"
 )
 
+// watch is how many of the lives that follow from a cut one are cut as well: one in so many. Those after a kill begin with
+// most in memory that is not durable, and so go wrong in most ways.
+var watch = map[string]int{"power loss": 10, "power loss right after": 10, "kill": 2}
+
 // maxDepth is how many lives follow from one that was cut, at most: the recovery from a crash is cut, and so is the
 // recovery from that.
 const maxDepth = 3
@@ -50,7 +54,7 @@ type ending uint8
 const (
 	powerLoss ending = iota
 	kill
-	failure // of the operation, and the process ends with it
+	failure // of the operation, which may have been done all the same, and the process ends with it
 	endings
 )
 
@@ -100,18 +104,26 @@ func changes(op persistence.Op) bool {
 	}
 }
 
-// cut lets other lives go on from what this moment leaves: one, or many where what is torn now may complete what was torn
-// before.
+// cut lets other lives go on from what this moment leaves.
 func (l *life) cut(torn bool) {
-	losses := 1
-	if torn {
-		losses = 12
-	}
-	for range losses {
+	for range l.losses(torn) {
 		l.reopen("power loss", l.disk.Crash(l.random))
 	}
 	if l.one(5) {
 		l.reopen("kill", l.disk.Kill())
+	}
+}
+
+// losses is how many different power losses meet one moment: one, but many where what is torn now may complete what was torn
+// before, and where what another process began to create is finished, which few stories come to.
+func (l *life) losses(torn bool) int {
+	switch {
+	case torn:
+		return 12
+	case l.asked == "open" && l.how == "kill" && l.parent.asked == "create":
+		return 12
+	default:
+		return 1
 	}
 }
 
@@ -123,8 +135,8 @@ func (l *life) endBefore(op persistence.Op, path string) {
 	case kill:
 		l.left, l.ended = l.disk.Kill(), "kill"
 	default:
-		short := 512 * l.random.IntN(12)
-		l.fsys.Fail(persistence.Fault{Op: op, Path: path, Short: short, Err: errDisk})
+		short, done := 512*l.random.IntN(12), l.one(4)
+		l.fsys.Fail(persistence.Fault{Op: op, Path: path, Short: short, Done: done, Err: errDisk})
 	}
 }
 
@@ -132,7 +144,7 @@ func (l *life) endBefore(op persistence.Op, path string) {
 func (l *life) reopen(how string, left *persistence.MemFS) {
 	next := l.begin(l, how, left, l.legal)
 	next.depth = l.depth + 1
-	next.watched = next.depth < maxDepth && l.one(10)
+	next.watched = next.depth < maxDepth && l.one(watch[how])
 	next.start()
 	switch {
 	case next.depth >= maxDepth:

@@ -216,6 +216,7 @@ func (r *modelRun) fault(t *rapid.T) persistence.Fault {
 		}).Draw(t, "operation"),
 		After: rapid.IntRange(0, 6).Draw(t, "after"),
 		Short: rapid.SampledFrom([]int{0, 512, 5000}).Draw(t, "short"),
+		Done:  rapid.IntRange(0, 3).Draw(t, "done all the same") == 3,
 		Err:   rapid.SampledFrom([]error{errDisk, syscall.ENOSPC}).Draw(t, "cause"),
 	}
 }
