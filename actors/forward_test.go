@@ -15,7 +15,8 @@ import (
 // tapped is a network on which a test hears what hosts say to each other, and says it itself.
 type tapped struct {
 	remote.Network
-	heard chan engine.Message
+	heard  chan engine.Message
+	brings remote.Handler // to the newest transport's node
 }
 
 type tappedTransport struct {
@@ -26,6 +27,11 @@ type tappedTransport struct {
 func (n *tapped) NewTransport(hello remote.Hello) (remote.Transport, error) {
 	transport, err := n.Network.NewTransport(hello)
 	return tappedTransport{transport, n}, err
+}
+
+func (t tappedTransport) Start(handler remote.Handler) error {
+	t.tap.brings = handler
+	return t.Transport.Start(handler)
 }
 
 func (t tappedTransport) Send(to engine.NodeID, message engine.Message) {
@@ -41,7 +47,7 @@ func (t tappedTransport) Send(to engine.NodeID, message engine.Message) {
 type lone struct {
 	*cluster
 	node  *Node[int64, int64]
-	in    *inbound
+	in    remote.Handler
 	tap   *tapped
 	clock *manualClock
 }
@@ -81,7 +87,7 @@ func newLeader(t *testing.T, adjust func(*Config)) *lone {
 
 func (l *lone) serve(mode Bootstrap) {
 	l.node = l.start(1, mode)
-	l.in = newInbound(l.system.Root, l.node.core.epoch.Load(), l.node.PID())
+	l.in = l.tap.brings
 }
 
 func heard[M engine.Message](l *lone) M {
@@ -149,6 +155,7 @@ func TestOutcomesOfForwardedProposals(t *testing.T) {
 		"busy":          {func(l *lone, r *engine.ProposalForward) { l.answer(peer2, r, outcome(engine.ForwardBusy)) }, ErrBusy, nil},
 		"disk":          {func(l *lone, r *engine.ProposalForward) { l.answer(peer2, r, outcome(engine.ForwardDiskNearlyFull)) }, ErrDiskNearlyFull, nil},
 		"too large":     {func(l *lone, r *engine.ProposalForward) { l.answer(peer2, r, outcome(engine.ForwardTooLarge)) }, ErrTooLarge, nil},
+		"bad command":   {func(l *lone, r *engine.ProposalForward) { l.answer(peer2, r, outcome(engine.ForwardBadCommand)) }, ErrBadCommand, nil},
 		"rejected":      {func(l *lone, r *engine.ProposalForward) { l.answer(peer2, r, outcome(engine.ForwardRejected)) }, ErrRejected, nil},
 		"shutting down": {func(l *lone, r *engine.ProposalForward) { l.answer(peer2, r, outcome(engine.ForwardShutdown)) }, ErrNoLeader, nil},
 		"unknown": {func(l *lone, r *engine.ProposalForward) {
@@ -253,7 +260,7 @@ func TestProposalsGoOneHop(t *testing.T) {
 
 	// Also when it has led until a moment ago, and it was queued meanwhile.
 	p, port := testProposal(1)
-	p.relayed = true
+	p.relayedIn = 4
 	l.node.core.mailbox.PostUserMessage(p)
 	l.eventually(func() bool { return l.node.core.mailbox.admission.pending() == 0 })
 	_, err := l.node.Status(t.Context())
@@ -313,6 +320,7 @@ func TestEveryErrorHasAForwardOutcome(t *testing.T) {
 		engine.ForwardBusy:           {ErrBusy},
 		engine.ForwardDiskNearlyFull: {ErrDiskNearlyFull},
 		engine.ForwardTooLarge:       {ErrTooLarge},
+		engine.ForwardBadCommand:     {ErrBadCommand},
 		engine.ForwardRejected:       {ErrRejected},
 		engine.ForwardShutdown:       {ErrShutdown},
 		engine.ForwardUnknown: {
