@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -218,6 +219,66 @@ func TestOnlyTheLeaderThatWasAskedAnswers(t *testing.T) {
 	l.answer(peer2, request, appliedWith(encoded(t, 42)))
 	l.eventually(func() bool { return len(result) == 1 })
 	require.Equal(t, written{42, nil}, <-result)
+}
+
+// Who cancels leaves at once; the places of what was sent on are given back when the leader has answered, and the answer
+// reaches nobody else.
+func TestCallerOfAForwardedProposalMayLeave(t *testing.T) {
+	l := newFollower(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() {
+		_, err := l.node.Write(ctx, 7)
+		result <- err
+	}()
+	request := heard[*engine.ProposalForward](l)
+	cancel()
+	err := <-result
+	require.ErrorIs(t, err, ErrOutcomeUnknown)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, l.node.core.mailbox.admission.pending())
+
+	next, answered := l.write(8)
+	l.answer(peer2, request, appliedWith(encoded(t, 7)))
+	l.eventually(func() bool { return l.node.core.mailbox.admission.pending() == 1 })
+	require.Empty(t, answered)
+	l.answer(peer2, next, appliedWith(encoded(t, 15)))
+	require.Equal(t, written{15, nil}, <-answered)
+	require.Zero(t, l.node.core.mailbox.admission.pending())
+}
+
+// A batch is one request and has one answer: all responses in order, or one outcome for all of it.
+func TestBatchIsForwardedWhole(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*engine.ProposalForwardResult)
+		want   []int64
+		err    error
+	}{
+		"applied":        {appliedWith(encoded(t, 7), encoded(t, 15)), []int64{7, 15}, nil},
+		"half an answer": {appliedWith(encoded(t, 7)), nil, ErrOutcomeUnknown},
+		"half decodes":   {appliedWith(encoded(t, 7), []byte{1}), nil, ErrOutcomeUnknown},
+		"refused":        {outcome(engine.ForwardBusy), nil, ErrBusy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newFollower(t)
+			type answer struct {
+				responses []int64
+				err       error
+			}
+			result := make(chan answer, 1)
+			go func() {
+				responses, err := l.node.WriteBatch(t.Context(), []int64{7, 8})
+				result <- answer{responses, err}
+			}()
+			request := heard[*engine.ProposalForward](l)
+			require.Equal(t, [][]byte{encoded(t, 7), encoded(t, 8)}, request.Commands)
+			l.answer(peer2, request, c.change)
+			got := <-result
+			require.ErrorIs(t, got.err, c.err)
+			require.Equal(t, c.want, got.responses)
+			require.Zero(t, l.node.core.mailbox.admission.pending())
+		})
+	}
 }
 
 // Those that wait for the leader take the places of this node's bound.
