@@ -45,7 +45,7 @@ func (t *transportActor) open(driver *actor.PID, hello remote.Hello) error {
 	}
 	t.transport = transport // close takes care of it, however far the start gets
 	in := newInbound(t.core.system.Root, t.life.epoch, driver)
-	in.crowded, in.life = &t.core.crowded, t.life
+	in.crowded, in.life, in.check = &t.core.crowded, t.life, t.core.checkCommand
 	if err := transport.Start(in); err != nil {
 		return err
 	}

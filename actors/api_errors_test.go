@@ -151,6 +151,7 @@ func meetNotReady(t *testing.T) []meeting {
 
 // meetChangeInProgress has a change that cannot be committed.
 func meetChangeInProgress(t *testing.T) []meeting {
+	t.Parallel() // a patient cluster mostly waits
 	c := newCluster(t, 2)
 	c.adjust = patient
 	c.startAll()
@@ -184,6 +185,7 @@ func (c *cluster) members3(n *Node[int64, int64]) {
 
 // meetTooFarBehind has a learner that was met, and then missed more than a few messages' worth.
 func meetTooFarBehind(t *testing.T) []meeting {
+	t.Parallel() // a patient cluster mostly waits
 	c := newCluster(t, 1)
 	c.adjust = func(cfg *Config) { patient(cfg); cfg.MaxAppendEntries = 1 }
 	c.startAll()
@@ -206,6 +208,7 @@ func meetTooFarBehind(t *testing.T) []meeting {
 
 // meetTransferUnderWay has a transfer to a node that is cut off before it holds everything.
 func meetTransferUnderWay(t *testing.T) []meeting {
+	t.Parallel() // a patient cluster mostly waits
 	c := newCluster(t, 3)
 	c.adjust = patient
 	c.startAll()
@@ -230,6 +233,7 @@ func meetTransferUnderWay(t *testing.T) []meeting {
 // meetAnotherTransfer has a leader that does not hear how its transfer went on, and whose successor hands over to a third
 // node. How fast that is depends on the machine, so it is tried until it was fast enough.
 func meetAnotherTransfer(t *testing.T) []meeting {
+	t.Parallel() // a patient cluster mostly waits
 	c := newCluster(t, 3)
 	c.adjust = patient
 	c.startAll()

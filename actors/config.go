@@ -45,7 +45,8 @@ type Config struct {
 	// answer [NotLeaderError]; false, the default, is off. It costs a round trip more and hides where the leader is. The codec
 	// must be a statemachine.ResponseCodec. Each command is sent once; when the leader's term ends, or four of the longest
 	// election timeouts pass without a word, the outcome is unknown. Reads, changes and transfers still go to the leader, and
-	// so does a batch of more than 12 MiB or 65,536 commands. Nodes that do not forward take what others send on.
+	// so does a batch of more than 12 MiB or 65,536 commands. Nodes that do not forward take what others send on, if
+	// their codec can answer it.
 	ForwardProposals bool
 
 	MaxPendingProposals int // 4,096 commands accepted and not yet answered; beyond it ErrBusy

@@ -251,7 +251,7 @@ func (d *driver) incoming(ctx actor.Context, message *peerMessage) {
 func (d *driver) hostsMessage(ctx actor.Context, message *peerMessage) bool {
 	switch m := message.message.(type) {
 	case *engine.ProposalForward:
-		d.relay(message.from, m)
+		d.relay(message.from, m, message.badCommand)
 	case *engine.ProposalForwardResult:
 		d.forwardAnswered(ctx, message.from, m)
 	default:

@@ -91,7 +91,7 @@ func (d *driver) forward(b *naturalBatch) {
 	var refused []ticket
 	var messages []*engine.ProposalForward
 	for _, p := range b.proposals {
-		if p.relayed || p.size > maxForwardBytes || len(p.commands) > maxForwardCommands {
+		if p.relayedIn != 0 || p.size > maxForwardBytes || len(p.commands) > maxForwardCommands {
 			refused = append(refused, p.ticket())
 			continue
 		}
@@ -155,6 +155,8 @@ func (d *driver) forwardError(m *engine.ProposalForwardResult) error {
 		return ErrDiskNearlyFull
 	case engine.ForwardTooLarge:
 		return ErrTooLarge
+	case engine.ForwardBadCommand:
+		return ErrBadCommand
 	case engine.ForwardRejected:
 		return ErrRejected
 	case engine.ForwardShutdown:

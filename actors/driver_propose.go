@@ -23,9 +23,14 @@ type inquiry struct {
 // propose gives the engine everything that was queued as one batch: one append, one sync, one message a
 // follower, and no added latency.
 func (d *driver) propose(ctx actor.Context, b *naturalBatch) {
-	if d.refusal() == nil && d.mayForward() {
-		d.forward(b)
-		return
+	if d.refusal() == nil {
+		if d.refuseOutdated(b); len(b.proposals) == 0 {
+			return
+		}
+		if d.mayForward() {
+			d.forward(b)
+			return
+		}
 	}
 	d.inquire(b)
 	d.core.mailbox.booked()

@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/yggr-go/yggr/engine"
 )
@@ -27,23 +28,49 @@ func (r relays) isNew(from engine.NodeID, m *engine.ProposalForward) bool {
 	return true
 }
 
-// relay proposes for a peer what its clients proposed to it.
-func (d *driver) relay(from engine.Peer, m *engine.ProposalForward) {
+// relay proposes for a peer what its clients proposed to it, unless one of the commands is bad.
+func (d *driver) relay(from engine.Peer, m *engine.ProposalForward, bad error) {
 	if !d.relays.isNew(from.ID, m) {
 		return
 	}
 	d.relayedCount++
-	port := &relayPort{core: d.core, life: d.life, to: from.ID, request: m, responses: make([][]byte, len(m.Commands))}
-	if d.engine.Role() != engine.Leader || d.engine.Term() != m.Term {
-		leader := d.engine.Leader()
-		port.finish(0, redirected(leader, ""))
+	port := &relayPort{core: d.core, life: d.life, to: from.ID, request: m}
+	if err := d.refusalOfRelay(m, bad); err != nil {
+		port.finish(0, err)
 		return
 	}
-	p := &proposal{commands: m.Commands, reply: port, relayed: true}
+	port.responses = make([][]byte, len(m.Commands))
+	p := &proposal{commands: m.Commands, reply: port, relayedIn: m.Term}
 	for _, command := range m.Commands {
 		p.size += len(command)
 	}
 	d.core.mailbox.postProposal(p)
+}
+
+// refusalOfRelay is why nothing is proposed for a peer. Where the codec has no responses the command would be applied and
+// its caller could not be told what it answered: such callers go to the leader themselves.
+func (d *driver) refusalOfRelay(m *engine.ProposalForward, bad error) error {
+	if d.engine.Role() != engine.Leader || d.engine.Term() != m.Term || !d.core.app.hasResponses() {
+		return redirected(d.engine.Leader(), "")
+	}
+	return bad
+}
+
+// refuseOutdated takes out of a batch what was sent on in another term than this one, and was queued since: who sent it
+// has given it up.
+func (d *driver) refuseOutdated(b *naturalBatch) {
+	term := d.engine.Term()
+	var outdated []ticket
+	b.proposals = slices.DeleteFunc(b.proposals, func(p *proposal) bool {
+		is := p.relayedIn != 0 && p.relayedIn != term
+		if is {
+			outdated = append(outdated, p.ticket())
+		}
+		return is
+	})
+	for _, t := range outdated {
+		t.answer(redirected(d.engine.Leader(), ""))
+	}
 }
 
 // relayPort answers the host of a peer. It is used once.
@@ -63,7 +90,7 @@ func (p *relayPort) put(_ uint64, slot int, response any) {
 
 func (p *relayPort) finish(_ uint64, err error) {
 	result := &engine.ProposalForwardResult{
-		Term: p.request.Term, Origin: p.request.Origin, ID: p.request.ID, Outcome: forwardOutcome(errors.Join(err, p.err)),
+		Term: p.request.Term, Origin: p.request.Origin, ID: p.request.ID, Outcome: forwardOutcome(errors.Join(err, p.unanswerable())),
 	}
 	if moved, ok := errors.AsType[*NotLeaderError](err); ok && result.Outcome == engine.ForwardNotLeader {
 		result.Leader = moved.Leader
@@ -75,6 +102,21 @@ func (p *relayPort) finish(_ uint64, err error) {
 		result.Responses = p.responses
 	}
 	p.life.send(p.to, result)
+}
+
+// errResponsesTooLarge is of responses that no message takes, which a transport would drop.
+var errResponsesTooLarge = errors.New("actors: the responses are too large for one message")
+
+// unanswerable returns why a proposal that was applied cannot be answered.
+func (p *relayPort) unanswerable() error {
+	size := 0
+	for _, response := range p.responses {
+		size += len(response)
+	}
+	if size > maxForwardBytes {
+		return errResponsesTooLarge
+	}
+	return p.err
 }
 
 // forwardOutcome says in one word what became of a proposal. What is neither known to be applied nor known not to be is
@@ -93,6 +135,7 @@ func forwardOutcome(err error) engine.ForwardOutcome {
 		{ErrDiskNearlyFull, engine.ForwardDiskNearlyFull},
 		{ErrBusy, engine.ForwardBusy},
 		{ErrTooLarge, engine.ForwardTooLarge},
+		{ErrBadCommand, engine.ForwardBadCommand},
 		{ErrRejected, engine.ForwardRejected},
 		{ErrShutdown, engine.ForwardShutdown},
 	} {

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -15,7 +16,8 @@ import (
 // tapped is a network on which a test hears what hosts say to each other, and says it itself.
 type tapped struct {
 	remote.Network
-	heard chan engine.Message
+	heard  chan engine.Message
+	brings remote.Handler // to the newest transport's node
 }
 
 type tappedTransport struct {
@@ -26,6 +28,11 @@ type tappedTransport struct {
 func (n *tapped) NewTransport(hello remote.Hello) (remote.Transport, error) {
 	transport, err := n.Network.NewTransport(hello)
 	return tappedTransport{transport, n}, err
+}
+
+func (t tappedTransport) Start(handler remote.Handler) error {
+	t.tap.brings = handler
+	return t.Transport.Start(handler)
 }
 
 func (t tappedTransport) Send(to engine.NodeID, message engine.Message) {
@@ -41,7 +48,7 @@ func (t tappedTransport) Send(to engine.NodeID, message engine.Message) {
 type lone struct {
 	*cluster
 	node  *Node[int64, int64]
-	in    *inbound
+	in    remote.Handler
 	tap   *tapped
 	clock *manualClock
 }
@@ -81,7 +88,7 @@ func newLeader(t *testing.T, adjust func(*Config)) *lone {
 
 func (l *lone) serve(mode Bootstrap) {
 	l.node = l.start(1, mode)
-	l.in = newInbound(l.system.Root, l.node.core.epoch.Load(), l.node.PID())
+	l.in = l.tap.brings
 }
 
 func heard[M engine.Message](l *lone) M {
@@ -149,6 +156,7 @@ func TestOutcomesOfForwardedProposals(t *testing.T) {
 		"busy":          {func(l *lone, r *engine.ProposalForward) { l.answer(peer2, r, outcome(engine.ForwardBusy)) }, ErrBusy, nil},
 		"disk":          {func(l *lone, r *engine.ProposalForward) { l.answer(peer2, r, outcome(engine.ForwardDiskNearlyFull)) }, ErrDiskNearlyFull, nil},
 		"too large":     {func(l *lone, r *engine.ProposalForward) { l.answer(peer2, r, outcome(engine.ForwardTooLarge)) }, ErrTooLarge, nil},
+		"bad command":   {func(l *lone, r *engine.ProposalForward) { l.answer(peer2, r, outcome(engine.ForwardBadCommand)) }, ErrBadCommand, nil},
 		"rejected":      {func(l *lone, r *engine.ProposalForward) { l.answer(peer2, r, outcome(engine.ForwardRejected)) }, ErrRejected, nil},
 		"shutting down": {func(l *lone, r *engine.ProposalForward) { l.answer(peer2, r, outcome(engine.ForwardShutdown)) }, ErrNoLeader, nil},
 		"unknown": {func(l *lone, r *engine.ProposalForward) {
@@ -213,6 +221,66 @@ func TestOnlyTheLeaderThatWasAskedAnswers(t *testing.T) {
 	require.Equal(t, written{42, nil}, <-result)
 }
 
+// Who cancels leaves at once; the places of what was sent on are given back when the leader has answered, and the answer
+// reaches nobody else.
+func TestCallerOfAForwardedProposalMayLeave(t *testing.T) {
+	l := newFollower(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() {
+		_, err := l.node.Write(ctx, 7)
+		result <- err
+	}()
+	request := heard[*engine.ProposalForward](l)
+	cancel()
+	err := <-result
+	require.ErrorIs(t, err, ErrOutcomeUnknown)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, l.node.core.mailbox.admission.pending())
+
+	next, answered := l.write(8)
+	l.answer(peer2, request, appliedWith(encoded(t, 7)))
+	l.eventually(func() bool { return l.node.core.mailbox.admission.pending() == 1 })
+	require.Empty(t, answered)
+	l.answer(peer2, next, appliedWith(encoded(t, 15)))
+	require.Equal(t, written{15, nil}, <-answered)
+	require.Zero(t, l.node.core.mailbox.admission.pending())
+}
+
+// A batch is one request and has one answer: all responses in order, or one outcome for all of it.
+func TestBatchIsForwardedWhole(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*engine.ProposalForwardResult)
+		want   []int64
+		err    error
+	}{
+		"applied":        {appliedWith(encoded(t, 7), encoded(t, 15)), []int64{7, 15}, nil},
+		"half an answer": {appliedWith(encoded(t, 7)), nil, ErrOutcomeUnknown},
+		"half decodes":   {appliedWith(encoded(t, 7), []byte{1}), nil, ErrOutcomeUnknown},
+		"refused":        {outcome(engine.ForwardBusy), nil, ErrBusy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newFollower(t)
+			type answer struct {
+				responses []int64
+				err       error
+			}
+			result := make(chan answer, 1)
+			go func() {
+				responses, err := l.node.WriteBatch(t.Context(), []int64{7, 8})
+				result <- answer{responses, err}
+			}()
+			request := heard[*engine.ProposalForward](l)
+			require.Equal(t, [][]byte{encoded(t, 7), encoded(t, 8)}, request.Commands)
+			l.answer(peer2, request, c.change)
+			got := <-result
+			require.ErrorIs(t, got.err, c.err)
+			require.Equal(t, c.want, got.responses)
+			require.Zero(t, l.node.core.mailbox.admission.pending())
+		})
+	}
+}
+
 // Those that wait for the leader take the places of this node's bound.
 func TestForwardedProposalsAreBounded(t *testing.T) {
 	l := newFollower(t)
@@ -253,7 +321,7 @@ func TestProposalsGoOneHop(t *testing.T) {
 
 	// Also when it has led until a moment ago, and it was queued meanwhile.
 	p, port := testProposal(1)
-	p.relayed = true
+	p.relayedIn = 4
 	l.node.core.mailbox.PostUserMessage(p)
 	l.eventually(func() bool { return l.node.core.mailbox.admission.pending() == 0 })
 	_, err := l.node.Status(t.Context())
@@ -313,6 +381,7 @@ func TestEveryErrorHasAForwardOutcome(t *testing.T) {
 		engine.ForwardBusy:           {ErrBusy},
 		engine.ForwardDiskNearlyFull: {ErrDiskNearlyFull},
 		engine.ForwardTooLarge:       {ErrTooLarge},
+		engine.ForwardBadCommand:     {ErrBadCommand},
 		engine.ForwardRejected:       {ErrRejected},
 		engine.ForwardShutdown:       {ErrShutdown},
 		engine.ForwardUnknown: {

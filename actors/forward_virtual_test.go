@@ -102,3 +102,53 @@ func (v *virtual) proposeFromAll(random *rand.Rand, duration time.Duration) {
 		v.Loop.Advance(time.Duration(random.Int64N(int64(20 * time.Millisecond))))
 	}
 }
+
+// Nodes stop in good order, which has a leader hand over, or lose their power in the middle of a write, and a follower that
+// forwards is removed: what clients were told through any of them is true on all of them.
+func TestForwardedProposalsSurviveTheEndsOfNodes(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			v := newForwarding(t, seed)
+			random := rand.New(rand.NewPCG(seed, 10))
+			for range 6 {
+				v.AwaitLeader()
+				v.proposeFromAll(random, 300*time.Millisecond)
+				v.endOne(random, engine.NodeID(1+random.IntN(3)))
+			}
+			v.AwaitLeader()
+			v.proposeFromAll(random, time.Second)
+			leaves := v.Others(v.AwaitLeader())[0]
+			v.proposeAll(20)
+			v.Change(engine.ConfigChange{Kind: engine.ChangeRemove, Target: leaves})
+			v.proposeFromAll(random, 100*time.Millisecond)
+			v.Loop.Advance(10 * time.Second)
+			require.Greater(t, v.requireHonestOn(v.AwaitLeader()), 100)
+			for _, id := range v.Nodes() {
+				require.Zero(t, v.Metrics(id).Pending, "%v", id)
+			}
+		})
+	}
+}
+
+// endOne ends a node while clients write through all of them, and starts it again.
+func (v *virtual) endOne(random *rand.Rand, id engine.NodeID) {
+	v.proposeAll(20)
+	if random.IntN(2) == 0 {
+		v.Stop(id)
+	} else {
+		v.CrashAt(id, 1+random.IntN(6))
+		v.proposeFromAll(random, 200*time.Millisecond)
+		if !v.Down(id) {
+			v.Crash(id)
+		}
+	}
+	v.proposeFromAll(random, time.Duration(random.Int64N(int64(3*time.Second))))
+	v.Restart(id)
+}
+
+// proposeAll proposes at once through every node.
+func (v *virtual) proposeAll(count int) {
+	for i := range count {
+		v.propose(engine.NodeID(1 + i%3))
+	}
+}

@@ -24,8 +24,9 @@ type inbound struct {
 	epoch  uint64
 	driver *actor.PID
 
-	crowded *atomic.Uint64 // counts what is dropped
-	life    *life          // for the way to the transfer actor; nil: chunks are dropped
+	crowded *atomic.Uint64          // counts what is dropped
+	life    *life                   // for the way to the transfer actor; nil: chunks are dropped
+	check   func(data []byte) error // whether bytes are a command; nil: they are believed to be
 
 	mu     sync.Mutex
 	quotas map[engine.NodeID]*quota
@@ -61,7 +62,25 @@ func (in *inbound) Deliver(from engine.Peer, message engine.Message, size int) {
 		in.crowded.Add(1)
 		return
 	}
-	in.root.Send(in.driver, &peerMessage{epoch: in.epoch, from: from, message: message, size: size, quota: q})
+	in.root.Send(in.driver, &peerMessage{
+		epoch: in.epoch, from: from, message: message, size: size, quota: q, badCommand: in.badCommand(message),
+	})
+}
+
+// badCommand decodes what another node's clients propose, as it is done with what actors of other processes do: bytes that
+// do not decode would stop every node that applies them. Nobody has to mean harm for that: a follower of a later version
+// may know commands that its leader does not. The codec is the user's code, so the driver has this done here.
+func (in *inbound) badCommand(message engine.Message) error {
+	forward, ok := message.(*engine.ProposalForward)
+	if !ok || in.check == nil {
+		return nil
+	}
+	for _, command := range forward.Commands {
+		if err := in.check(command); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // quota returns the peer's. Those of peers of which nothing waits are forgotten when there are many: ids cost

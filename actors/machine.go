@@ -15,7 +15,9 @@ type application interface {
 	encode(command any) ([]byte, error)
 	// check tells whether bytes from another process are a command.
 	check(data []byte) error
-	// encodeResponse turns a response into bytes for a caller in another process.
+	// hasResponses tells whether responses can be turned into bytes and back.
+	hasResponses() bool
+	// encodeResponse turns a response into bytes for a caller in another process; none where there is no codec for it.
 	encodeResponse(response any) ([]byte, error)
 	// decodeResponse is its reverse, for bytes of the leader.
 	decodeResponse(data []byte) (any, error)
@@ -65,13 +67,23 @@ func (a typedApplication[C, R]) check(data []byte) (err error) {
 	return nil
 }
 
-func (a typedApplication[C, R]) encodeResponse(response any) ([]byte, error) {
+func (a typedApplication[C, R]) hasResponses() bool {
+	_, ok := a.def.Codec.(statemachine.ResponseCodec[R])
+	return ok
+}
+
+func (a typedApplication[C, R]) encodeResponse(response any) (data []byte, err error) {
+	defer func() { // the command is applied: that one caller cannot be told of it is no reason to stop the node
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("actors: the codec panicked: %v", reason)
+		}
+	}()
 	codec, ok := a.def.Codec.(statemachine.ResponseCodec[R])
 	if !ok {
 		return nil, nil
 	}
 	r, ok := response.(R)
-	if !ok {
+	if !ok && response != nil { // nil is a response where R is an interface
 		return nil, fmt.Errorf("actors: got a %T for a response", response)
 	}
 	return codec.EncodeResponse(nil, r)

@@ -26,6 +26,8 @@ type (
 		message engine.Message
 		size    int
 		quota   *quota // to give size back to
+
+		badCommand error // of a forwarded proposal that must not be proposed
 	}
 	// peerSeen is a handshake with a peer.
 	peerSeen struct {

@@ -17,15 +17,20 @@ import (
 func (c *core) adaptProposeRequest(message *raftpb.ProposeRequest, sender *actor.PID) any {
 	port := &wirePort{core: c, sender: sender}
 	command := message.GetCommand()
-	err := ErrTooLarge
-	if len(command) <= c.cfg.MaxCommandBytes {
-		err = c.app.check(command)
-	}
-	if err != nil {
+	if err := c.checkCommand(command); err != nil {
 		port.finish(0, err)
 		return nil
 	}
 	return &proposal{commands: [][]byte{command}, size: len(command), reply: port}
+}
+
+// checkCommand tells what is wrong with bytes that are proposed as a command. It runs the user's code, and may be called by
+// several goroutines.
+func (c *core) checkCommand(data []byte) error {
+	if len(data) > c.cfg.MaxCommandBytes {
+		return ErrTooLarge
+	}
+	return c.app.check(data)
 }
 
 // wirePort answers an actor of another process. It is used once.

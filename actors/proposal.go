@@ -20,7 +20,10 @@ type proposal struct {
 	use      uint64
 	reply    replyPort
 	admitted *admission // nil until accepted
-	relayed  bool       // another node's client proposed it: it goes no further
+
+	// relayedIn is the term for which another node sent it on: it is good for that one only, and goes no further. Zero: it
+	// is of this node's clients.
+	relayedIn engine.Term
 }
 
 // replyPort is where the answers of a proposal go: a Go caller that waits, or the PID of an actor.

@@ -41,6 +41,7 @@ func (c *cluster) pendingReads(n *Node[int64, int64], count int) {
 func TestReadsSeeEveryAcknowledgedWrite(t *testing.T) {
 	for name, lease := range map[string]int{"read index": 0, "lease": 6} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time goes by until there is a leader
 			c := newCluster(t, 3)
 			c.adjust = func(cfg *Config) { // a leader that stays, however busy the machine is
 				cfg.TickInterval, cfg.LeaseDurationTicks = 100*time.Millisecond, lease

@@ -12,6 +12,7 @@ import (
 
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/remote"
+	"github.com/yggr-go/yggr/remote/remotetest"
 )
 
 // routeLog is a network that writes down which routes its transports are told to set and to drop.
@@ -168,5 +169,31 @@ func TestRouteOfALeavingMemberStaysUntilItsRemovalIsCommitted(t *testing.T) {
 	})
 	r.pass(0)
 	r.pass(r.grace())
+	r.requireRoutes("set n2", "drop n2")
+}
+
+// Its own handshake is the route to a member that comes back when nobody knows it any more: it is told that it was removed.
+func TestMemberThatComesBackLateIsTold(t *testing.T) {
+	r := newRouted(t)
+	r.add(2)
+	r.remove(2)
+	r.pass(0)
+	r.pass(r.grace())
+	r.requireRoutes("set n2", "drop n2")
+	status, err := r.node.Status(t.Context())
+	require.NoError(t, err)
+
+	back, err := r.network.NewTransport(remote.Hello{
+		Cluster: status.Cluster, Peer: peer2, MinElectionTimeout: time.Second, Epoch: 7,
+	})
+	require.NoError(t, err)
+	hears := remotetest.NewRecorder()
+	require.NoError(t, back.Start(hears))
+	t.Cleanup(func() { require.NoError(t, back.Close()) })
+	back.SetRoute(1, remote.InProcessAddress(1))
+	back.Send(1, &engine.RequestPreVote{Term: status.Term + 1, Round: 1, Last: engine.Position{Term: 1, Index: 1}})
+	told, ok := hears.Next().Message.(*engine.Removed)
+	require.True(t, ok)
+	require.Equal(t, peer2.Incarnation, told.Incarnation)
 	r.requireRoutes("set n2", "drop n2")
 }

@@ -37,6 +37,7 @@ const (
 	ForwardRejected // another leader's entry took the place
 	ForwardShutdown // the leader is stopping
 	ForwardUnknown
+	ForwardBadCommand // the leader cannot decode a command
 )
 
 func (m *ProposalForward) MessageTerm() Term       { return m.Term }

@@ -177,7 +177,7 @@ func validateForwardResult(m *engine.ProposalForwardResult) error {
 	switch {
 	case m.Origin == 0 || m.ID == 0:
 		return malformed("result of forwarded proposal %d of origin %d", m.ID, m.Origin)
-	case m.Outcome < engine.ForwardApplied || m.Outcome > engine.ForwardUnknown:
+	case m.Outcome < engine.ForwardApplied || m.Outcome > engine.ForwardBadCommand:
 		return malformed("result of a forwarded proposal with unknown outcome %d", m.Outcome)
 	case m.Leader != 0 && m.Outcome != engine.ForwardNotLeader,
 		m.Position != (engine.Position{}) && m.Outcome != engine.ForwardUnknown,

@@ -83,7 +83,7 @@ func TestTheGatewayRefusesWhatNoEngineSays(t *testing.T) {
 		"forward without an id":               &engine.ProposalForward{Term: 5, Origin: 1, Commands: [][]byte{{1}}},
 		"forward of no term":                  &engine.ProposalForward{Origin: 1, ID: 1, Commands: [][]byte{{1}}},
 		"result without an outcome":           &engine.ProposalForwardResult{Term: 5, Origin: 1, ID: 1},
-		"result of an unknown outcome":        &engine.ProposalForwardResult{Term: 5, Origin: 1, ID: 1, Outcome: engine.ForwardUnknown + 1},
+		"result of an unknown outcome":        &engine.ProposalForwardResult{Term: 5, Origin: 1, ID: 1, Outcome: engine.ForwardBadCommand + 1},
 		"result without an origin":            &engine.ProposalForwardResult{Term: 5, ID: 1, Outcome: engine.ForwardBusy},
 		"result without an id":                &engine.ProposalForwardResult{Term: 5, Origin: 1, Outcome: engine.ForwardBusy},
 		"applied without a response":          &engine.ProposalForwardResult{Term: 5, Origin: 1, ID: 1, Outcome: engine.ForwardApplied},

@@ -27,7 +27,9 @@ type Hello struct {
 type Handler interface {
 	// PeerSeen is called after each successful handshake, before any message of that connection.
 	PeerSeen(hello Hello)
-	// Deliver hands over a validated message. Size is its length on the wire, in bytes.
+	// Deliver hands over a validated message. Size is its length on the wire, in bytes. Engines bear to hear a message twice,
+	// or late; forwarded proposals must be delivered at most once, and none of a process after one of the process that
+	// followed it: a leader that was restarted meanwhile does not know the first copy.
 	Deliver(from engine.Peer, message engine.Message, size int)
 	// DeliverChunk hands over a piece of a snapshot: the handler owns it, and releases it. No PeerSeen comes before it,
 	// and nothing says that the transfer which it names was ever agreed on. Chunks of one transfer may be lost, repeated

@@ -119,7 +119,7 @@ func drawForward(t *rapid.T, term engine.Term) engine.Message {
 	if rapid.Bool().Draw(t, "request") {
 		return &engine.ProposalForward{Term: term, Origin: origin, ID: id, Commands: items.Draw(t, "commands")}
 	}
-	result := &engine.ProposalForwardResult{Term: term, Origin: origin, ID: id, Outcome: engine.ForwardOutcome(rapid.IntRange(1, 8).Draw(t, "outcome"))}
+	result := &engine.ProposalForwardResult{Term: term, Origin: origin, ID: id, Outcome: engine.ForwardOutcome(rapid.IntRange(1, 9).Draw(t, "outcome"))}
 	if result.Outcome == engine.ForwardApplied {
 		result.Responses = items.Draw(t, "responses")
 	}

@@ -29,7 +29,9 @@ type Codec[C any] interface {
 }
 
 // ResponseCodec is what a [Codec] implements in addition to answer callers in other processes, who get bytes.
-// Without it such callers get an empty response.
+// Without it such callers get an empty response, and a leader takes nothing that a follower sends on.
+// Its methods may be called by several goroutines. A response that does not encode, or panics, leaves its caller without
+// an answer and stops no node.
 type ResponseCodec[R any] interface {
 	EncodeResponse(dst []byte, response R) ([]byte, error)
 	DecodeResponse(data []byte) (R, error)

@@ -271,6 +271,7 @@ const (
 	ForwardOutcome_FORWARD_OUTCOME_REJECTED         ForwardOutcome = 6
 	ForwardOutcome_FORWARD_OUTCOME_SHUTDOWN         ForwardOutcome = 7
 	ForwardOutcome_FORWARD_OUTCOME_UNKNOWN          ForwardOutcome = 8
+	ForwardOutcome_FORWARD_OUTCOME_BAD_COMMAND      ForwardOutcome = 9
 )
 
 // Enum value maps for ForwardOutcome.
@@ -285,6 +286,7 @@ var (
 		6: "FORWARD_OUTCOME_REJECTED",
 		7: "FORWARD_OUTCOME_SHUTDOWN",
 		8: "FORWARD_OUTCOME_UNKNOWN",
+		9: "FORWARD_OUTCOME_BAD_COMMAND",
 	}
 	ForwardOutcome_value = map[string]int32{
 		"FORWARD_OUTCOME_UNSPECIFIED":      0,
@@ -296,6 +298,7 @@ var (
 		"FORWARD_OUTCOME_REJECTED":         6,
 		"FORWARD_OUTCOME_SHUTDOWN":         7,
 		"FORWARD_OUTCOME_UNKNOWN":          8,
+		"FORWARD_OUTCOME_BAD_COMMAND":      9,
 	}
 )
 
@@ -2311,7 +2314,7 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\x1cSNAPSHOT_VERDICT_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19SNAPSHOT_VERDICT_ACCEPTED\x10\x01\x12\x1c\n" +
 	"\x18SNAPSHOT_VERDICT_REFUSED\x10\x02\x12\x19\n" +
-	"\x15SNAPSHOT_VERDICT_HELD\x10\x03*\xa6\x02\n" +
+	"\x15SNAPSHOT_VERDICT_HELD\x10\x03*\xc7\x02\n" +
 	"\x0eForwardOutcome\x12\x1f\n" +
 	"\x1bFORWARD_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17FORWARD_OUTCOME_APPLIED\x10\x01\x12\x1e\n" +
@@ -2321,7 +2324,8 @@ const file_remote_raftpb_raft_proto_rawDesc = "" +
 	"\x19FORWARD_OUTCOME_TOO_LARGE\x10\x05\x12\x1c\n" +
 	"\x18FORWARD_OUTCOME_REJECTED\x10\x06\x12\x1c\n" +
 	"\x18FORWARD_OUTCOME_SHUTDOWN\x10\a\x12\x1b\n" +
-	"\x17FORWARD_OUTCOME_UNKNOWN\x10\bB'Z%github.com/yggr-go/yggr/remote/raftpbb\x06proto3"
+	"\x17FORWARD_OUTCOME_UNKNOWN\x10\b\x12\x1f\n" +
+	"\x1bFORWARD_OUTCOME_BAD_COMMAND\x10\tB'Z%github.com/yggr-go/yggr/remote/raftpbb\x06proto3"
 
 var (
 	file_remote_raftpb_raft_proto_rawDescOnce sync.Once

@@ -37,6 +37,7 @@ func Run(t *testing.T, networks NewNetworks) {
 		{"a route to the wrong node delivers nothing", testWrongNode},
 		{"a node does not talk with itself", testSelf},
 		{"a dropped route carries nothing", testDropRoute},
+		{"a peer whose route was dropped brings it back", testReturn},
 		{"a changed route leads to the new place", testChangedRoute},
 		{"a restarted peer is seen again", testRestart},
 		{"an occupied address is told at start", testOccupied},
@@ -312,6 +313,18 @@ func testDropRoute(t *testing.T, c *cluster) {
 	a.Send(b.id, timeoutNow(2))
 	require.Equal(t, dropped+1, a.Metrics().Dropped)
 	a.routeTo(b)
+	a.Send(b.id, timeoutNow(3))
+	require.Equal(t, timeoutNow(3), b.Next().Message)
+}
+
+func testReturn(t *testing.T, c *cluster) {
+	a, b := c.start(1), c.start(2)
+	a.routeTo(b)
+	b.routeTo(a)
+	a.Send(b.id, timeoutNow(1))
+	b.Next()
+	a.DropRoute(b.id)
+	repeat(func() { b.Send(a.id, timeoutNow(2)) }, func() bool { return a.Waiting() > 0 })
 	a.Send(b.id, timeoutNow(3))
 	require.Equal(t, timeoutNow(3), b.Next().Message)
 }
