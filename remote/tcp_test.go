@@ -42,8 +42,16 @@ func introductionOf(id engine.NodeID) Hello {
 	}
 }
 
-// listening starts node 1 on a free port of the loopback interface. It is patient, so that what a test sees closed
-// was not closed for its silence.
+// patient returns the configuration of a node on a free port of the loopback interface that gives up nothing for want
+// of time: what a test sees closed or dropped was not slow. A machine with much else to do can keep a process waiting
+// for longer than the defaults allow for a dial.
+func patient() TCPConfig {
+	return TCPConfig{
+		Listen: "127.0.0.1:0", IdleTimeout: time.Hour, DialTimeout: time.Hour, HandshakeTimeout: time.Hour,
+	}
+}
+
+// listening starts node 1, which is patient.
 func listening(t *testing.T, change ...func(*TCPConfig)) (*tcpTransport, *ears) {
 	t.Helper()
 	return listeningAs(t, 1, change...)
@@ -51,7 +59,7 @@ func listening(t *testing.T, change ...func(*TCPConfig)) (*tcpTransport, *ears) 
 
 func listeningAs(t *testing.T, id engine.NodeID, change ...func(*TCPConfig)) (*tcpTransport, *ears) {
 	t.Helper()
-	cfg := TCPConfig{Listen: "127.0.0.1:0", IdleTimeout: time.Hour}
+	cfg := patient()
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -303,7 +311,7 @@ func (g *gated) DeliverChunkAck(engine.Peer, ChunkAck) {}
 
 // A handler that is told of a new process must not then get a message of the old one.
 func TestNothingOfAnOlderConnectionComesAfterTheNewsOfANewer(t *testing.T) {
-	transport, err := NewTCP(TCPConfig{Listen: "127.0.0.1:0", IdleTimeout: time.Hour}).NewTransport(introductionOf(1))
+	transport, err := NewTCP(patient()).NewTransport(introductionOf(1))
 	require.NoError(t, err)
 	handler := &gated{make(chan struct{}), make(chan any, 10)}
 	require.NoError(t, transport.Start(handler))
@@ -364,6 +372,31 @@ func TestAnInboundHandshakeOfANewProcessEndsTheConnectionToTheOld(t *testing.T) 
 	dialAs(t, transport, restarted)
 	old.untilClosed()
 	peer.welcome(restarted)
+}
+
+// The news of a new process ends an attempt that the old one may have begun to answer. That is no reason to take the
+// peer for unreachable: what waits goes to the new process.
+func TestWhatWaitsOutlivesAnAttemptThatNewsOfThePeerEnd(t *testing.T) {
+	transport, _ := listening(t)
+	peer := fake(t)
+	transport.SetRoute(2, peer.address())
+	conn, err := peer.Accept()
+	require.NoError(t, err)
+	old := &stranger{conn, bufio.NewReader(conn), t}
+	_, err = readHello(old.reader, introductionOf(2))
+	require.NoError(t, err)
+	transport.Send(2, &engine.TimeoutNow{Term: 1, Number: 1})
+	restarted := introductionOf(2)
+	restarted.Epoch++
+	dialAs(t, transport, restarted)
+	require.NoError(t, welcomeHello(old, introductionOf(2)))
+	old.untilClosed()
+	body, err := readFrame(peer.welcome(restarted).reader, leastFrameBytes)
+	require.NoError(t, err)
+	message, err := decode(body)
+	require.NoError(t, err)
+	require.Equal(t, &engine.TimeoutNow{Term: 1, Number: 1}, message)
+	require.Zero(t, transport.Metrics().Dropped)
 }
 
 // With pauses of an hour, only the inbound handshake can bring the redial about.
@@ -500,7 +533,7 @@ func (t *tcpTransport) routes() int {
 func TestPinningAClusterClosesConnectionsOfOthers(t *testing.T) {
 	local := introductionOf(1)
 	local.Cluster.Founders = [16]byte{}
-	transport, err := NewTCP(TCPConfig{Listen: "127.0.0.1:0", IdleTimeout: time.Hour}).NewTransport(local)
+	transport, err := NewTCP(patient()).NewTransport(local)
 	require.NoError(t, err)
 	require.NoError(t, transport.Start(newEars()))
 	defer func() { require.NoError(t, transport.Close()) }()
