@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"math"
+	"runtime"
 	"testing"
 	"time"
 
@@ -173,16 +174,18 @@ func TestAConnectionOfUnknownKindIsRefused(t *testing.T) {
 }
 
 func TestAConnectionForSnapshotsIsDialledWhenThereIsAChunkAndEndsWhenThereIsNone(t *testing.T) {
-	transport, heard := listening(t, func(c *TCPConfig) { c.KeepAlive, c.hangUp = time.Millisecond, time.Millisecond })
+	transport, heard := listening(t, func(c *TCPConfig) { c.KeepAlive, c.hangUp = time.Microsecond, 1 })
 	far, heardFar := listeningAs(t, 2)
 	transport.SetRoute(2, far.Address())
 	<-heard.seen
 	require.EqualValues(t, 1, transport.Metrics().Dials)
-	for round := range uint64(2) {
+	for round := range uint64(20) {
 		require.True(t, transport.SendChunk(2, NewChunk(1, round, 1)))
 		(<-heardFar.chunks).Release()
-		require.Equal(t, 2+round, transport.Metrics().Dials)
-		<-far.porterOf(1).done // it was idle for long enough
+		require.Equal(t, 2+round, transport.Metrics().Dials, "it ended while a chunk waited")
+		for far.porterOf(1) != nil { // until it was idle for long enough
+			runtime.Gosched()
+		}
 	}
 }
 

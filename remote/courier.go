@@ -118,7 +118,7 @@ func (c *courier) writeAll(conn net.Conn, ended chan error) error {
 			}
 			used = time.Now()
 		case now := <-ticker.C:
-			if now.Sub(used) > c.t.cfg.hangUp {
+			if now.Sub(used) > c.t.cfg.hangUp && c.chunks.waiting() == 0 {
 				c.hungUp = true
 				return errIdle
 			}

@@ -3,6 +3,7 @@ package remote_test
 import (
 	"cmp"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -16,7 +17,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestTCPConformance(t *testing.T) {
 	remotetest.Run(t, func(*testing.T) func(engine.NodeID, string) remote.Network {
 		return func(_ engine.NodeID, address string) remote.Network {
-			return remote.NewTCP(remote.TCPConfig{Listen: cmp.Or(address, "127.0.0.1:0")})
+			return remote.NewTCP(remote.TCPConfig{
+				Listen:      cmp.Or(address, "127.0.0.1:0"),
+				DialTimeout: time.Hour, HandshakeTimeout: time.Hour, IdleTimeout: time.Hour,
+			})
 		}
 	})
 }
