@@ -127,6 +127,7 @@ func messageCode(message engine.Message) uint64 {
 		return 30
 	case *engine.SnapshotOfferResponse:
 		return 31
+	case *engine.ProposalForward, *engine.ProposalForwardResult: // engines say no such thing
 	case *engine.Removed:
 		return 32
 	case *engine.ProposalForward, *engine.ProposalForwardResult: // of hosts that forward; these do not
