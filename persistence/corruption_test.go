@@ -173,16 +173,22 @@ func TestOldestBatchIsNeverTorn(t *testing.T) {
 	requireRefused(t, damaged, persistence.ErrCorrupt, "segment-0000000000000001.log", "offset 4096")
 }
 
-// Opening answers for what it read, so it proves the last batch: damage to it afterwards is known as damage.
+// Opening answers for what it read, so it proves the last batch: damage to it afterwards is known as damage. One that opens a
+// segment holds a caller's records behind its checkpoint, and is proven like any other.
 func TestRecoveredBatchIsProven(t *testing.T) {
-	disk := persistence.NewMemFS()
-	s := create(t, disk, middling())
-	require.NoError(t, s.Write(appended(commands(1, 1, 2, 50)...)))
-	name, end := logEnd(t, disk)
-	crashed := disk.Kill()
-	open(t, crashed)
-	damaged := overwritten(t, crashed.Kill(), name, end-block+100, []byte("damage"))
-	requireRefused(t, damaged, persistence.ErrCorrupt, name)
+	for want, options := range map[string]persistence.Options{
+		"segment-0000000000000001.log": middling(), "segment-0000000000000002.log": small(),
+	} {
+		disk := persistence.NewMemFS()
+		s := create(t, disk, options)
+		require.NoError(t, s.Write(appended(commands(1, 1, 2, 50)...)))
+		name, end := logEnd(t, disk)
+		require.Equal(t, want, name)
+		crashed := disk.Kill()
+		open(t, crashed)
+		damaged := overwritten(t, crashed.Kill(), name, end-block+100, []byte("damage"))
+		requireRefused(t, damaged, persistence.ErrCorrupt, name)
+	}
 }
 
 // Two histories that part after a common batch cannot be joined: each batch names the checksum of the one before.

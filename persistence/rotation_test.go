@@ -125,3 +125,26 @@ func TestBatchLargerThanASegment(t *testing.T) {
 	require.Equal(t, []int64{4096 + 102400 + 8192, 4096 + 53248 + 8192, 16384}, sizes)
 	require.Len(t, found.Groups[0].Entries, 4)
 }
+
+// A segment that a crash left without a batch opens with the next one, whose checkpoint takes room as well: where both do not
+// fit beside what is reserved for a proof and the seal, the log goes on in another segment.
+func TestCheckpointTakesRoomAfterACrash(t *testing.T) {
+	disk := persistence.NewMemFS()
+	var beforeFirstBatch *persistence.MemFS
+	fsys := persistence.NewFaultFS(disk, func(op persistence.Op, path string) {
+		if op == persistence.OpWrite && filepath.Base(path) == "segment-0000000000000002.log" && beforeFirstBatch == nil {
+			beforeFirstBatch = disk.Kill()
+		}
+	})
+	require.NoError(t, create(t, fsys, small()).Write(appended(commands(1, 1, 1, 10)...)))
+
+	s, err := persistence.NewDir(beforeFirstBatch, testPath, small()).Open(testID)
+	require.NoError(t, err)
+	require.Empty(t, s.Recovered(0).Entries)
+	entries := append(commands(1, 1, 1, block-64-48-10), commands(1, 2, 2, 10)...) // ten bytes less than a block
+	for i := range entries {
+		require.NoError(t, s.Write(appended(entries[i])))
+		require.NoError(t, s.Write(&persistence.Batch{}))
+	}
+	requireState(t, persistence.Recovered{HardState: at(1), Entries: entries}, requireOpens(t, beforeFirstBatch.Kill()))
+}
