@@ -130,8 +130,6 @@ func messageCode(message engine.Message) uint64 {
 	case *engine.ProposalForward, *engine.ProposalForwardResult: // engines say no such thing
 	case *engine.Removed:
 		return 32
-	case *engine.ProposalForward, *engine.ProposalForwardResult: // of hosts that forward; these do not
-		return 33
 	}
 	return 33
 }
