@@ -188,7 +188,7 @@ func (h *fuzzHost) readAnswered(id ReadID) {
 
 // settle lets disk and machine catch up and time pass: then nobody waits for an answer any more.
 func (h *fuzzHost) settle() {
-	for range 40 {
+	for range 40 + int(h.engine.log.lastIndex()-h.handed) { // the window may be one entry
 		if h.engine.fatal {
 			break
 		}
