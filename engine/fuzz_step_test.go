@@ -188,7 +188,7 @@ func (h *fuzzHost) readAnswered(id ReadID) {
 
 // settle lets disk and machine catch up and time pass: then nobody waits for an answer any more.
 func (h *fuzzHost) settle() {
-	for range 40 + int(h.engine.log.lastIndex()-h.handed) { // the window may be one entry
+	for range 40 + h.engine.log.count { // the window of entries handed out may be one
 		if h.engine.fatal {
 			break
 		}
