@@ -38,7 +38,7 @@ test: ## every test, with the race detector; then the tests that kill real proce
 	exit $$failed
 
 .PHONY: sim
-sim: ## simulate whole clusters with every fault there is; SEEDS=20000 is how many, a few hundred a second
+sim: ## simulate whole clusters under faults that a seed decides on; SEEDS=2000 is how many
 	@$(setup) go
 	@go run ./sim/raftsim -seeds $(or $(SEEDS),2000)
 
@@ -48,7 +48,7 @@ chaos: ## kill the leader of three real processes thirty times while clients wri
 	@cd examples && go test -run 'TestChaos|TestKilledTransfersArrive' -count=1 -timeout 30m -v ./kv -args -chaos.kills=30 -snapshot.kills=50
 
 .PHONY: crash
-crash: ## cut and damage the log at every place; REOPENINGS=40000 of it, CASES=10000 against a model: about six minutes
+crash: ## cut and damage the log at every place; REOPENINGS=40000 of it, CASES=10000 against a model: some minutes
 	@$(setup) go
 	@$(long) ./persistence -run '^(TestCrashMatrix|TestKeptCrashes)$$' -args -crash.reopenings=$(or $(REOPENINGS),40000) $(brief)
 	@$(long) ./persistence -run '^TestModel$$' -args -rapid.checks=$(or $(CASES),10000) $(brief)
@@ -60,7 +60,7 @@ fuzz: ## run each fuzz target in turn; TIME=30s is the time for one
 	@tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: mutants
-mutants: ## put known bugs back, one at a time, and tell which test notices; ONLY=R7 for one rule: a quarter of an hour or more
+mutants: ## put known bugs back, one at a time, and tell which test notices; ONLY=R7 for one rule: half an hour or more
 	@$(setup) go
 	@cd tools && go run ./mutants $(if $(ONLY),-only '$(ONLY)')
 

@@ -1,4 +1,4 @@
-// Package sim runs whole clusters in virtual time, with every fault that it can think of, and checks them after each step.
+// Package sim runs whole clusters in virtual time, under faults that a seed decides on, and checks them after each step.
 //
 // A run is a function of its [Options]: engines, the real log of package persistence on a simulated disk, a state machine
 // that remembers what it was given, a network and clients, all in one goroutine. Whatever happens is an event in one

@@ -102,7 +102,8 @@ const preface = `# Known bugs, and how many seeds it takes the simulator to find
 Written by ` + "`cd tools && go run ./mutants -write`" + `; a test holds that the rows are those of the lists in
 [tools/mutants](../tools/mutants). Each row is a bug that was put back into the engine or the log, the part of the package's
 own tests that notices it first, and the lowest seed with which the simulator notices it, seeds counted from 1 on. The
-simulator runs whole clusters from the outside and knows nothing of these bugs.
+simulator runs whole clusters and is not told which bug is in; some of its judges of conduct were written because such bugs
+had passed it by.
 
 *Out of reach* is a bug that leaves everything right which a cluster of these nodes lets anybody see. The row says why.
 
@@ -154,6 +155,6 @@ func (s summary) percent() float64 { return 100 * float64(s.killed) / float64(ma
 
 // String is the summary in words.
 func (s summary) String() string {
-	return fmt.Sprintf("%d bugs; %d within reach, of which the simulator alone finds %d (%.1f %%), half of them within %d seeds.\n",
+	return fmt.Sprintf("%d bugs; %d within reach, of which the simulator alone finds %d (%.1f %%), half of all within reach by seed %d.\n",
 		s.all, s.reachable, s.killed, s.percent(), s.median)
 }

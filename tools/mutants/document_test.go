@@ -68,7 +68,7 @@ func TestWriteDocument(t *testing.T) {
 		t.Errorf("%q", rows)
 	}
 	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(documentName)))
-	head := "3 bugs; 2 within reach, of which the simulator alone finds 2 (100.0 %), half of them within 7 seeds.\n"
+	head := "3 bugs; 2 within reach, of which the simulator alone finds 2 (100.0 %), half of all within reach by seed 7.\n"
 	if err != nil || !strings.Contains(string(text), head) {
 		t.Errorf("%s, %v", text, err)
 	}
