@@ -1,19 +1,15 @@
 package workload
 
-import (
-	"errors"
-	"net"
-)
+import "github.com/yggr-go/yggr/internal/loopback"
 
-// FreeAddresses returns addresses on the loopback interface that nobody listens on at this moment.
-func FreeAddresses(count int) (addresses []string, err error) {
-	for range count {
-		listener, listenErr := net.Listen("tcp", "127.0.0.1:0")
-		if listenErr != nil {
-			return nil, errors.Join(err, listenErr)
+// FreeAddresses returns addresses of the loopback interface on which nobody listens, see [loopback.Address].
+func FreeAddresses(count int) ([]string, error) {
+	addresses := make([]string, count)
+	for i := range addresses {
+		var err error
+		if addresses[i], err = loopback.Address(); err != nil {
+			return nil, err
 		}
-		defer func() { err = errors.Join(err, listener.Close()) }() // all are held until all are known, so they differ
-		addresses = append(addresses, listener.Addr().String())
 	}
 	return addresses, nil
 }

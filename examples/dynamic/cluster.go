@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/yggr-go/yggr/internal/loopback"
 )
 
 // closeBehind is how many entries a learner may lack when it is promoted, and a node that came back when the next one
@@ -34,11 +36,11 @@ type cluster struct {
 
 // add makes a node, which does not run yet.
 func (c *cluster) add(id int) (*node, error) {
-	peer, err := freeAddress()
+	peer, err := loopback.Address()
 	if err != nil {
 		return nil, err
 	}
-	clients, err := freeAddress()
+	clients, err := loopback.Address()
 	if err != nil {
 		return nil, err
 	}

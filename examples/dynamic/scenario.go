@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/yggr-go/yggr/internal/loopback"
 )
 
 // patience bounds a step: nothing is measured by it, and it is reached only by a failure.
@@ -244,7 +246,7 @@ func (s *scenario) move(ctx context.Context) (string, error) {
 	if err := s.stop(ctx, n); err != nil {
 		return "", err
 	}
-	if n.peer, err = freeAddress(); err != nil {
+	if n.peer, err = loopback.Address(); err != nil {
 		return "", err
 	}
 	if _, err := s.order(ctx, "RAFT", "UPDATE-ADDRESS", fmt.Sprint(n.id), n.peer); err != nil {

@@ -34,11 +34,11 @@ fail() {
 build() { (cd "$here" && go build -o "$work/kv" .) || fail "go build"; }
 
 # free_port prints a port on which nobody listens. It is below the range that the kernel takes ports for outgoing
-# connections from, so that none of those takes it later.
+# connections from, so that none of those takes it later, and below that of the tests, which know of their own only.
 free_port() {
   local port
   for _ in {1..200}; do
-    port=$((20000 + RANDOM % 12000))
+    port=$((14000 + RANDOM % 6000))
     [[ " ${peer_port[*]-} ${client_port[*]-} " == *" $port "* ]] && continue
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
   done

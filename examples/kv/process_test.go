@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/yggr-go/yggr/internal/loopback"
 )
 
 // patience bounds how long a test waits for something that should happen soon. It is only reached by a failure.
@@ -193,19 +193,12 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// freePort returns a port of the loopback interface on which nobody listens. It lies below the range that kernels
-// take the ports of outgoing connections from: a node that is down must find its port free when it comes back.
+// freePort returns an address for a node, which keeps it while it is down.
 func freePort(t *testing.T) string {
 	t.Helper()
-	for range 1000 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
-		if listener, err := net.Listen("tcp", address); err == nil {
-			require.NoError(t, listener.Close())
-			return address
-		}
-	}
-	t.Fatal("no free port")
-	return ""
+	address, err := loopback.Address()
+	require.NoError(t, err)
+	return address
 }
 
 // single returns the arguments of a cluster of one node.
