@@ -164,6 +164,27 @@ func TestReceiveTakesBytesInOrder(t *testing.T) {
 	require.Empty(t, snapshotFiles(t, fsys))
 }
 
+// What has come of a snapshot is of no use to another one, even if both go by one id: it begins anew.
+func TestReceiveGoesOnWithTheSameSnapshotOnly(t *testing.T) {
+	t.Parallel()
+	s := sentOf(t, 7, 600<<10)
+	other := openSnapshots(t, persistence.NewMemFS())
+	body := bodyOf(8, 600<<10)
+	meta := takeSnapshot(t, other, label(7, 51), body)
+	store := openSnapshots(t, persistence.NewMemFS())
+	r, err := store.Receive(s.meta)
+	require.NoError(t, err)
+	require.NoError(t, s.take(r, 500<<10, 64<<10))
+	require.NoError(t, r.Close())
+
+	r, err = store.Receive(meta)
+	require.NoError(t, err)
+	require.Zero(t, r.Offset())
+	require.NoError(t, r.Append(0, fileOf(t, other, 7)))
+	require.NoError(t, r.Commit())
+	requireSnapshot(t, store, meta, body)
+}
+
 // What an earlier process left of a snapshot may be in memory only, after a sync that failed and nobody saw. It is part
 // of what the last sync makes durable all the same.
 func TestResumedBytesAreWrittenAgain(t *testing.T) {

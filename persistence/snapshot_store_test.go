@@ -167,6 +167,7 @@ func TestSnapshotDamageIsFound(t *testing.T) {
 		require.Truef(t, errors.Is(err, persistence.ErrCorrupt), "byte %d: %v", at, err)
 		require.ErrorContains(t, err, "snapshot-0000000000000007.snap")
 		require.Truef(t, len(got) == 0, "byte %d: damaged bytes were handed out", at)
+		require.Falsef(t, storeOf(t, 7, data).Has(meta), "byte %d: it counts as one that is here", at)
 		_, _, err = readSnapshot(storeOf(t, 7, whole[:at]), 7)
 		require.Truef(t, errors.Is(err, persistence.ErrCorrupt), "cut at %d: %v", at, err)
 	}
@@ -175,6 +176,7 @@ func TestSnapshotDamageIsFound(t *testing.T) {
 	_, _, err = readSnapshot(storeOf(t, 8, whole), 8)
 	require.ErrorIs(t, err, persistence.ErrCorrupt, "another snapshot's file")
 	requireSnapshot(t, storeOf(t, 7, whole), meta, body)
+	require.True(t, storeOf(t, 7, whole).Has(meta))
 }
 
 // storeOf returns a store with one file, named as the snapshot id.

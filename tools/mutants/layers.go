@@ -65,3 +65,19 @@ func (w *worker) scenariosOf(rule string) ([]string, error) {
 	}
 	return names, nil
 }
+
+// layerNames are all layers that there are.
+var layerNames = []string{"scenario of the rule", "scenario", "test", "cluster", simulatorLayer}
+
+// knownLayers refuses a choice that would leave out what was meant.
+func knownLayers(chosen string) error {
+	if chosen == "" {
+		return nil
+	}
+	for name := range strings.SplitSeq(chosen, ",") {
+		if !slices.Contains(layerNames, name) {
+			return fmt.Errorf("there is no layer %q, but: %s", name, strings.Join(layerNames, ", "))
+		}
+	}
+	return nil
+}

@@ -30,3 +30,11 @@ func TestLayers(t *testing.T) {
 		t.Errorf("%v, %v", layers, err)
 	}
 }
+
+func TestLayersThatThereAreNot(t *testing.T) {
+	for chosen, known := range map[string]bool{"": true, "test": true, "cluster,simulator": true, "tests": false, "test,": false} {
+		if err := knownLayers(chosen); (err == nil) != known {
+			t.Errorf("%q: %v", chosen, err)
+		}
+	}
+}

@@ -84,6 +84,9 @@ func run(ctx context.Context, o options, names []string) error {
 	if err != nil {
 		return err
 	}
+	if err := knownLayers(o.layers); err != nil {
+		return err
+	}
 	all := slices.Clone(mutations)
 	mutations = slices.DeleteFunc(mutations, func(m mutation) bool { return !m.matches(o.only) })
 	if len(mutations) == 0 {

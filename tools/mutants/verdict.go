@@ -51,13 +51,14 @@ var (
 	frame   = regexp.MustCompile(`\.((?:Test|Fuzz|Example)[A-Za-z0-9_]*)\(`)
 )
 
-// readFailure tells from what a test binary printed how it failed, and in which test.
+// readFailure tells from what a test binary printed how it failed, and in which test. A limit that is reached after a test
+// has failed says nothing: the others go on for a while.
 func readFailure(layer, output string) verdict {
 	v := verdict{outcome: killed, layer: layer, by: firstFailure(output)}
-	if match := ended.FindString(output); match != "" {
+	if match := ended.FindStringIndex(output); match != nil && !failed.MatchString(output[:match[0]]) {
 		v.outcome = exhausted
 		limit := "memory"
-		if strings.Contains(match, "timed out") {
+		if strings.Contains(output[match[0]:match[1]], "timed out") {
 			limit = "timeout"
 		}
 		v.by = fmt.Sprintf("%s in %s", limit, stuckIn(output, v.by))

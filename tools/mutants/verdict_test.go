@@ -17,6 +17,10 @@ func TestWhoNoticedFirst(t *testing.T) {
 			"panic: test timed out after 1m0s\n\trunning tests:\n\t\tTestSlow (1m0s)\n\t\tTestSlow/most (1m0s)\n\ngoroutine 1\n",
 			"scenario: killed by timeout in TestSlow/most",
 		},
+		{
+			"a limit that was reached after a failure",
+			"--- FAIL: TestOne (0.1s)\nfatal error: runtime: out of memory\n\np_test.TestGrows(0xc0001)\n", "scenario: TestOne",
+		},
 		{"too much memory", "fatal error: runtime: out of memory\n\np_test.TestGrows(0xc0001)\n", "scenario: killed by memory in TestGrows"},
 	} {
 		if got := readFailure("scenario", c.output).String(); got != c.want {
