@@ -38,6 +38,11 @@ const (
 	ChunkLost
 	ChunkDamaged
 	NoRoom
+	Flickered
+	FailedStart
+	Littered
+	Rotten
+	RotRefused
 	faultKinds
 )
 
@@ -47,7 +52,8 @@ var faultNames = [faultKinds]string{
 	"power loss", "process killed", "crash lost a whole flush", "crash lost a part of a flush", "crash while starting",
 	"failed sync", "write on a slow disk", "disk stalled", "node paused", "late tick", "drifting clock",
 	"disk wiped", "wiped member added again", "removed node stopped for good", "snapshot chunk lost", "snapshot damaged on the way",
-	"no room for a snapshot",
+	"no room for a snapshot", "life of a flickering machine cut short", "device failed at a start", "file left by somebody",
+	"damage to a disk judged", "of these refused as damage",
 }
 
 // String names the fault.

@@ -36,6 +36,7 @@ func (w *world) crash(n *node, kill bool, away engine.Duration, c *chance) {
 func (w *world) fallDown(n *node) {
 	kill, away, c := n.cut.odds < 0, n.cut.away, n.cut.chance
 	w.counters.cut(&n.cut)
+	n.remember(n.files)
 	n.files = n.cut.disarm()
 	if !kill && w.options.lyingDisk {
 		n.files = n.opening
@@ -71,7 +72,9 @@ func (w *world) diskFailed(n *node, err error) {
 	n.disk.failing = false
 	n.files.FailWriteback()
 	n.files = n.files.Kill()
+	dead, faulty := n.storage, n.faulty
 	w.endLife(n)
+	w.judgeDead(n, dead, faulty)
 	w.comeBack(n, 5*tick)
 }
 

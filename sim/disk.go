@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"errors"
-
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
 )
@@ -19,6 +17,7 @@ type disk struct {
 	confirmed    engine.Seq // durable, and the engine may not have heard of it
 	failing      bool       // the next sync fails
 	lost         bool       // it has failed: what it should have written is gone, whatever the log makes of that
+	proven       bool       // the log was opened or idle since it was written to: its end is marked
 }
 
 // write is one entry of the queue: a Persist action, a message that waits for those before it, or the word to record the
@@ -136,6 +135,8 @@ func (w *world) write(n *node, items []write) (engine.Seq, error) {
 		return 0, nil
 	}
 	batch.SetCommit(0, commit)
+	n.disk.proven = false
+	w.checker.Writing(n.id, seq)
 	return seq, n.storage.Write(&batch)
 }
 
@@ -157,12 +158,14 @@ func (w *world) proveLog(n *node) {
 			w.fallDown(n)
 		} else if err != nil {
 			w.diskFailed(n, err)
+		} else {
+			n.disk.proven = true
 		}
 	}
 }
 
-// open opens or makes the log of a node.
-func (w *world) open(n *node) (persistence.Storage, error) {
+// place returns where the log of a node lies, as a new process sees it.
+func (w *world) place(n *node) *persistence.Dir {
 	n.cut.files = n.files
 	n.disk.failing, n.disk.lost = false, false // that was of the life before
 	faulty := persistence.NewFaultFS(n.files, func(op persistence.Op, path string) {
@@ -173,23 +176,29 @@ func (w *world) open(n *node) (persistence.Storage, error) {
 		}
 	})
 	n.faulty = faulty
-	dir := persistence.NewDir(faulty, "log", persistence.Options{
+	return persistence.NewDir(faulty, logPath, persistence.Options{
 		SegmentSize: w.weather.segmentSize, ReserveBytes: -1, Random: func() uint64 {
 			n.opened++
 			c := stream(w.options.Seed, ofSegments, uint64(n.id), n.opened)
 			return c.Uint64()
 		},
 	})
+}
+
+const logPath = "log"
+
+// open opens or makes the log of a node.
+func (w *world) open(n *node, dir *persistence.Dir) (persistence.Storage, error) {
 	identity := persistence.Identity{Cluster: engine.ClusterID{Name: clusterName}, Node: n.id, Incarnation: n.incarnation}
 	if n.pinned {
 		identity.Cluster = w.cluster
 	}
-	exists, err := dir.Exists()
-	if err != nil || exists {
-		storage, openErr := dir.Open(identity)
-		return storage, errors.Join(err, openErr)
-	}
-	if !n.founder {
+	switch exists, err := dir.Exists(); {
+	case err != nil:
+		return nil, err
+	case exists:
+		return dir.Open(identity)
+	case !n.founder:
 		return dir.Create(identity, engine.HardState{}, nil)
 	}
 	entry, err := engine.FoundersEntry(w.founders)

@@ -35,6 +35,10 @@
 //
 // A crash is a power loss, or the death of the process alone. Either may hit in the middle of a write, at any operation of
 // the file system; what was not synced survives sector by sector, or not. A sync may fail, which ends the process, and what
-// it should have written is gone. A disk may be slow or stop for a while. It does not lie: what it has synced
-// stays, except where a whole disk is replaced by an empty one.
+// it should have written is gone. A disk may be slow or stop for a while. An operation may fail while a node starts, somebody
+// may leave files in its directory, and a machine may lose its power again and again.
+//
+// While a node runs its disk does not lie: what it has synced stays. While it is down a disk may be replaced by an empty one, or
+// rot: bits turn, sectors, writes and files are lost or come back. Then its log has to be refused as damaged, and the node gets
+// an empty disk; or it holds all that was durable, but for the last batch of a node that crashed before that was proven.
 package sim

@@ -86,6 +86,10 @@ func (w *world) injectAt(n *node, kind injection, c *chance) {
 		w.isolate(n, c)
 	case injectWipe:
 		w.wipe(n, c)
+	case injectFlicker:
+		w.flicker(n, c)
+	case injectRot:
+		w.rot(n, c)
 	default:
 		w.failf("schedule", "nobody knows how to inject %v", kind)
 	}

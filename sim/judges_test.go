@@ -1,11 +1,13 @@
 package sim
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/persistence"
 )
 
 // Each check of this package has to be able to fail: these tests show it what is wrong.
@@ -166,6 +168,81 @@ func TestJudgeOfDisks(t *testing.T) {
 	w := quiet(t, 3)
 	w.diskFailed(w.leader(), errSync)
 	require.ErrorContains(t, w.err, "cannot write")
+}
+
+func TestJudgeOfDeadLogs(t *testing.T) {
+	w := quiet(t, 3)
+	n := w.leader()
+	w.judgeDead(n, n.storage, n.faulty)
+	require.ErrorContains(t, w.err, "writes to its log after")
+
+	w = quiet(t, 3)
+	n = w.leader()
+	dead := deadStorage{n.storage}
+	w.judgeDead(n, dead, n.faulty)
+	require.ErrorContains(t, w.err, "opens its log once more")
+}
+
+// deadStorage takes nothing.
+type deadStorage struct{ persistence.Storage }
+
+func (deadStorage) Write(*persistence.Batch) error { return persistence.ErrPoisoned }
+
+func TestJudgeOfFailedStarts(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		op    persistence.Op
+		cause error
+		want  string
+	}{
+		{"called damage", persistence.OpRead, errors.Join(errDevice, persistence.ErrCorrupt), "for damage"},
+		{"called missing", persistence.OpList, errors.Join(errDevice, persistence.ErrNoState), "for damage"},
+		{"poisoned by reading", persistence.OpRead, errors.Join(errDevice, persistence.ErrPoisoned), "never opens its log again"},
+		{"opened again", persistence.OpSync, errors.Join(errDevice, persistence.ErrPoisoned), "opens its log once more"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := quiet(t, 3)
+			n := w.leader()
+			n.files = n.files.Kill()
+			w.endLife(n)
+			n.failing = failing{known: true, fault: persistence.Fault{Op: c.op}}
+			_, err := w.openAgain(n, w.place(n), c.cause)
+			require.NoError(t, err)
+			require.ErrorContains(t, w.err, c.want)
+		})
+	}
+	w := quiet(t, 3)
+	_, err := w.openAgain(w.leader(), nil, persistence.ErrCorrupt)
+	require.ErrorIs(t, err, persistence.ErrCorrupt, "nothing failed")
+}
+
+func TestJudgeOfRottenDisks(t *testing.T) {
+	w := quiet(t, 3)
+	n := w.leader()
+	s, err := w.specimen(n, false)
+	require.NoError(t, err)
+	found, err := w.readBack(n, n.files)
+	require.NoError(t, err)
+	require.True(t, w.judgeRotten(s, &damage{}, found, nil))
+	require.False(t, w.judgeRotten(s, &damage{}, found, persistence.ErrCorrupt))
+	require.NoError(t, w.err)
+
+	s.shorter = &persistence.Recovered{Commit: 7}
+	require.False(t, w.judgeRotten(s, &damage{onlyLast: true}, *s.shorter, nil))
+	require.NoError(t, w.err, "that was the last batch of a crashed node")
+	for _, c := range []struct {
+		damage damage
+		err    error
+		want   string
+	}{
+		{damage{}, nil, "opens a damaged log"},
+		{damage{}, persistence.ErrNoState, "does not take damage for damage"},
+		{damage{onlyLast: true}, persistence.ErrCorrupt, "only the last batch is damaged"},
+	} {
+		w.err = nil
+		require.False(t, w.judgeRotten(s, &c.damage, *s.shorter, c.err))
+		require.ErrorContains(t, w.err, c.want)
+	}
 }
 
 // TestTheOperatorKeepsMajorities: what it must not do it does not do.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/yggr-go/yggr/engine"
@@ -27,8 +28,11 @@ type node struct {
 	cut     cut                  // where a crash comes in the middle of something
 	faulty  *persistence.FaultFS // in front of files, of this life
 	storage persistence.Storage
-	pinned  bool   // knows the whole id of its cluster
-	opened  uint64 // use-ids of segments drawn so far
+	pinned  bool                 // knows the whole id of its cluster
+	opened  uint64               // use-ids of segments drawn so far
+	flicker int                  // how many lives to come are cut short
+	failing failing              // at the newest start
+	attic   []*persistence.MemFS // what earlier lives saw on the disk when they ended
 
 	disk      disk
 	machine   machine
@@ -119,7 +123,7 @@ func (w *world) reincarnate(n *node, founder bool) {
 	c := stream(w.options.Seed, ofIncarnation, uint64(n.id), uint64(n.life))
 	n.incarnation = engine.Incarnation(c.Uint64() | 1)
 	n.founder, n.pinned = founder, founder
-	n.files, n.snapshots = persistence.NewMemFS(), newSnapshots()
+	n.files, n.snapshots, n.attic = persistence.NewMemFS(), newSnapshots(), nil
 	w.reboot(n)
 }
 
@@ -136,10 +140,15 @@ func (w *world) start(n *node) {
 	}
 	n.life++
 	c := stream(w.options.Seed, ofRecovery, uint64(n.id), uint64(n.life))
+	dir := w.place(n)
 	if !w.over && c.happens(w.weather.interruptedRecovery) {
 		n.cut.arm(1+c.intN(20), &c)
 	}
-	storage, err := w.open(n)
+	w.trouble(n)
+	storage, err := w.open(n, dir)
+	if err != nil && !n.cut.done() {
+		storage, err = w.openAgain(n, dir, err)
+	}
 	if n.cut.done() {
 		w.counters.Faults[InterruptedStart]++
 		w.tell("%v loses power while it starts", n.id)
@@ -148,6 +157,11 @@ func (w *world) start(n *node) {
 		return
 	}
 	n.cut.disarm() // it would have come later
+	n.faulty.Heal()
+	if errors.Is(err, errDevice) {
+		w.dieAtStart(n)
+		return
+	}
 	if err != nil {
 		w.failf("recovery", "%v does not start: %v", n.id, err)
 		return
@@ -166,7 +180,7 @@ func (w *world) bear(n *node) {
 	recovered := engine.Recovered{
 		Now: w.time(n), HardState: stored.HardState, Base: stored.Base, Entries: stored.Entries, Commit: stored.Commit,
 	}
-	n.machine, n.disk = machine{}, disk{stalledUntil: n.disk.stalledUntil, slowUntil: n.disk.slowUntil}
+	n.machine, n.disk = machine{}, disk{stalledUntil: n.disk.stalledUntil, slowUntil: n.disk.slowUntil, proven: true}
 	n.met, n.written = map[engine.NodeID]meeting{}, false
 	n.waiters, n.reads = map[engine.Index]waiter{}, map[engine.ReadID]engine.Index{}
 	if stored.Snapshot.ID != 0 {
@@ -200,6 +214,7 @@ func (w *world) bear(n *node) {
 	n.status = n.engine.Status()
 	w.operator.recovered(recovered)
 	w.beat(n)
+	w.flickerOn(n)
 }
 
 // beat lets a node's ticks come by its own clock. One may be late, and then it counts once.

@@ -32,6 +32,8 @@ type Weather struct {
 	chunkLoss, chunkDamage          float64 // of a chunk of a snapshot
 	broken, noRoom                  float64 // of a chunk: the transfer ends; of a transfer: there is no room
 	interruptedRecovery             float64 // crashes while a node starts
+	flickering                      float64 // new machines that lose power again and again
+	failedStart, litter             float64 // of a start: the device fails, a stray file lies there
 	gap                             engine.Duration
 	weights                         [injectionKinds]float64
 	total                           float64
@@ -67,6 +69,7 @@ func fairWeather() Weather {
 		drop: 0.01, duplicate: 0.01, delay: 0.003, jumbled: 0.02, lateTick: 0.05,
 		diskLatency: 2 * millisecond, applyLatency: millisecond, groupCommit: 1 << 20,
 		pinned: 1 << 20, chunkLoss: 0.05, chunkDamage: 0.01, broken: 0.02, noRoom: 0.05, interruptedRecovery: 0.05,
+		flickering: 0.2, failedStart: 0.1, litter: 0.05,
 		gap: tick, weights: defaultWeights,
 	}
 }
@@ -102,6 +105,9 @@ func (w *Weather) swarm(c *chance) {
 	}
 	if c.happens(0.2) {
 		w.batchTicks, w.batchEntries = 1+c.intN(3), 1+c.intN(20)
+	}
+	for _, p := range []*float64{&w.flickering, &w.failedStart, &w.litter} {
+		*p = min(0.5, *p*swarmed(c))
 	}
 }
 

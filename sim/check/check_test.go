@@ -486,6 +486,25 @@ func TestRecovery(t *testing.T) {
 	s.broken(err, "recovery", "n2 recovers term 1, vote nobody and a log up to 1/1")
 }
 
+// TestRecoveryOfBatches: what one batch holds is found whole or not at all.
+func TestRecoveryOfBatches(t *testing.T) {
+	a, b, c, d := command(1, 1, "a"), command(1, 2, "b"), command(1, 3, "c"), command(1, 4, "d")
+	for _, found := range [][]engine.Entry{{a}, {a, b}, {a, b, c}, {a, b, c, d}} {
+		s := begin(t)
+		for _, e := range []engine.Entry{b, c, d} {
+			require.NoError(t, s.step(2, func(st *engine.Status) { st.Last = e.Position() }, s.entries(2, e)))
+		}
+		s.Writing(2, 2)
+		s.Crashed(2)
+		err := s.Started(peer(2), engine.Recovered{HardState: engine.HardState{Term: 1}, Entries: found})
+		if len(found) == 1 || len(found) == 3 {
+			require.NoError(t, err, found)
+		} else {
+			s.broken(err, "recovery", "with 3 writes under way")
+		}
+	}
+}
+
 func TestMonotonic(t *testing.T) {
 	s := replicated(t)
 	s.broken(s.commits(1, 1), "monotonic", "n1 falls from commit 2 to 1")

@@ -111,6 +111,10 @@ func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine
 	)
 }
 
+// Writing reports that one batch is about to be written, with every Persist action of the node's present life up to seq that
+// is not durable yet. A crash leaves all of a batch or nothing.
+func (c *Cluster) Writing(id engine.NodeID, seq engine.Seq) { c.nodes[id].writing = seq }
+
 // Durable reports that every Persist action of the node's present life up to seq is durable. It comes before
 // the engine is told so.
 func (c *Cluster) Durable(id engine.NodeID, seq engine.Seq) error {

@@ -17,6 +17,7 @@ type node struct {
 	pending        []write                     // emitted and not confirmed, oldest first
 	lastSeq        engine.Seq                  // of this life: emitted,
 	synced         engine.Seq                  // confirmed by the disk,
+	writing        engine.Seq                  // up to here one batch is being written; zero: nobody says
 	told           engine.Seq                  // and confirmed to the engine
 	handed         engine.Index                // the newest index handed to the state machine in this life
 	granted        map[engine.Term]engine.Peer // who got the node's vote in this life
