@@ -38,6 +38,10 @@ const (
 	ChunkLost
 	ChunkDamaged
 	NoRoom
+	DiskFilled
+	DiskRanOut
+	CutInFiles
+	Flickered
 	faultKinds
 )
 
@@ -48,6 +52,7 @@ var faultNames = [faultKinds]string{
 	"failed sync", "write on a slow disk", "disk stalled", "node paused", "late tick", "drifting clock",
 	"disk wiped", "wiped member added again", "removed node stopped for good", "snapshot chunk lost", "snapshot damaged on the way",
 	"no room for a snapshot",
+	"disk nearly filled by others", "disk ran out of room", "crash in a change of files", "power lost again soon",
 }
 
 // String names the fault.
@@ -148,6 +153,9 @@ func (c *Counters) changed(target *node) {
 
 // cut takes note of a crash in the middle of a write.
 func (c *Counters) cut(cut *cut) {
+	if cut.only != nil {
+		c.Faults[CutInFiles]++
+	}
 	switch {
 	case !cut.dirty || cut.odds < 0 || cut.odds == 1:
 	case cut.odds == 0:

@@ -120,6 +120,7 @@ func (w *world) write(n *node, items []write) (engine.Seq, error) {
 			if err := n.storage.PinCluster(w.cluster); err != nil {
 				return 0, err
 			}
+			n.recorded = n.recorded || !n.cut.done()
 		case item.seq == 0:
 			continue
 		case item.change != nil:
@@ -135,8 +136,14 @@ func (w *world) write(n *node, items []write) (engine.Seq, error) {
 	if batch.Len() == 0 {
 		return 0, nil
 	}
-	batch.SetCommit(0, commit)
-	return seq, n.storage.Write(&batch)
+	w.ride(n, &batch, commit)
+	if err := n.storage.Write(&batch); err != nil || n.cut.done() {
+		return seq, err
+	}
+	n.neighbour.written()
+	n.kept.found = inventory{}
+	batch.Replay(&n.kept)
+	return seq, nil
 }
 
 // confirm tells the engine what is durable, and removes the snapshots that nobody needs.
@@ -150,9 +157,8 @@ func (w *world) proveLog(n *node) {
 	if n.engine == nil || n.disk.busy || n.disk.stalledUntil > w.now {
 		return
 	}
-	if n.written {
-		n.written = false
-		err := n.storage.Write(&persistence.Batch{})
+	if n.idles() {
+		err := w.tidy(n)
 		if n.cut.done() {
 			w.fallDown(n)
 		} else if err != nil {
@@ -164,9 +170,11 @@ func (w *world) proveLog(n *node) {
 // open opens or makes the log of a node.
 func (w *world) open(n *node) (persistence.Storage, error) {
 	n.cut.files = n.files
+	w.resize(n)
 	n.disk.failing, n.disk.lost = false, false // that was of the life before
 	faulty := persistence.NewFaultFS(n.files, func(op persistence.Op, path string) {
 		n.cut.operation(op, path)
+		n.kept.operation(op, path)
 		if op == persistence.OpSync && n.disk.failing && !n.disk.lost {
 			n.disk.lost = true
 			n.files.FailWriteback()
@@ -174,7 +182,7 @@ func (w *world) open(n *node) (persistence.Storage, error) {
 	})
 	n.faulty = faulty
 	dir := persistence.NewDir(faulty, "log", persistence.Options{
-		SegmentSize: w.weather.segmentSize, ReserveBytes: -1, Random: func() uint64 {
+		SegmentSize: n.segmentSize, ReserveBytes: w.weather.disks.reserve, Random: func() uint64 {
 			n.opened++
 			c := stream(w.options.Seed, ofSegments, uint64(n.id), n.opened)
 			return c.Uint64()

@@ -35,6 +35,11 @@
 //
 // A crash is a power loss, or the death of the process alone. Either may hit in the middle of a write, at any operation of
 // the file system; what was not synced survives sector by sector, or not. A sync may fail, which ends the process, and what
-// it should have written is gone. A disk may be slow or stop for a while. It does not lie: what it has synced
+// it should have written is gone. A disk may be slow or stop for a while. It may be filled up by others, which its log has
+// to say while there is room; if it runs out all the same, the process ends. It does not lie: what it has synced
 // stays, except where a whole disk is replaced by an empty one.
+//
+// Some crashes are aimed at the changes of a log's files: a segment is made, named, freed, used again or removed. The power
+// may come and go several times. The size of segments may change from one life to the next, and another group may share
+// the log, which has to find what it wrote as well. A log that idles must give up every file that nobody needs.
 package sim

@@ -86,6 +86,13 @@ func (w *world) injectAt(n *node, kind injection, c *chance) {
 		w.isolate(n, c)
 	case injectWipe:
 		w.wipe(n, c)
+	case injectCrashAtFiles:
+		w.crashAtFiles(n, c)
+	case injectFlicker:
+		n.flickers = 1 + c.intN(3)
+		w.crash(n, false, c.between(tick/2, 4*tick), c)
+	case injectFullDisk:
+		w.fill(n, c)
 	default:
 		w.failf("schedule", "nobody knows how to inject %v", kind)
 	}
