@@ -399,3 +399,24 @@ func TestFreeingHoldsUpFewBatches(t *testing.T) {
 		Snapshot: persistence.SnapshotName{ID: 1, Position: position(1, last-200)},
 	}, requireOpens(t, disk))
 }
+
+// Entries below the base keep no segment either once what stood beside them was replaced: the one is said by a switch, the
+// other by later entries, and whichever comes last, the segment is free.
+func TestReplacedBesideEntriesBelowTheBase(t *testing.T) {
+	l := startFreeing(t)
+	entries := commands(1, 2, 2, 10)
+	require.NoError(t, l.storage.Write(appended(entries...))) // segment 2 has entries 2 and 3
+	l.want.Entries = append(l.want.Entries, entries...)
+	l.snapshot(2) // segment 3
+	l.want.HardState.Term++
+	instead := commands(2, 3, 1, 10)
+	b := &persistence.Batch{}
+	b.SetHardState(0, l.want.HardState)
+	b.Append(0, instead)
+	require.NoError(t, l.storage.Write(b)) // segment 4 has what is left of 2 and 3: the second
+	l.want.Entries = instead
+	l.idle(5)
+	require.Equal(t, "segment 4, spare 2, spare 3", l.files(), "what was spare 1 is segment 4")
+	l.requireSurvives()
+	l.reopen()
+}

@@ -105,6 +105,7 @@ func (s *groupState) replaceFrom(entries []engine.Entry, segment uint64) error {
 	s.addRuns(entries)
 	s.addExtent(extent{from: first.Index, segment: segment})
 	s.last = entries[len(entries)-1].Position()
+	s.dropExtents() // what was replaced may have been all that was needed of a segment beside entries below the base
 	return nil
 }
 

@@ -74,6 +74,7 @@ func tellChunk(t *testing.T, first uint64) tally {
 	for _, one := range tallies {
 		all.add(one)
 	}
+	require.Positive(t, all.stories, "no story is told any more: another test has failed, and -failfast begins nothing after that")
 	return all
 }
 

@@ -1,6 +1,9 @@
 package persistence
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // memInode is one file: what processes see, what a power loss leaves at least, and the writes between the two.
 type memInode struct {
@@ -102,7 +105,10 @@ func (c *memContent) write(w memWrite) {
 		c.resize(end)
 	}
 	for data, at := w.data, w.offset; len(data) > 0; {
-		n := copy(c.own(at / memPageSize).data[at%memPageSize:], data)
+		n := min(len(data), int(memPageSize-at%memPageSize))
+		if c.pages[at/memPageSize] != nil || !bytes.Equal(data[:n], zeros[:n]) { // segments are filled with zeros
+			copy(c.own(at / memPageSize).data[at%memPageSize:], data[:n])
+		}
 		data, at = data[n:], at+int64(n)
 	}
 }

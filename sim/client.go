@@ -42,6 +42,9 @@ func newClient() client {
 
 // propose gives a node so many commands.
 func (w *world) propose(n *node, count int, c *chance) {
+	if w.refusesWrites(n) {
+		return
+	}
 	k := &w.client
 	k.lastID++
 	kind := injectProposal
@@ -52,6 +55,9 @@ func (w *world) propose(n *node, count int, c *chance) {
 		size := 8 + c.intN(40)
 		if c.happens(0.05) {
 			size += c.intN(2000) // more than a sector, so that a write of it can be torn
+		}
+		if c.happens(w.weather.disks.pages) {
+			size = pageSize(c)
 		}
 		commands[i] = binary.BigEndian.AppendUint64(make([]byte, 0, size), k.commands)[:size]
 	}

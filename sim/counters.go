@@ -43,6 +43,9 @@ const (
 	Littered
 	Rotten
 	RotRefused
+	DiskFilled
+	DiskRanOut
+	CutInFiles
 	faultKinds
 )
 
@@ -54,6 +57,7 @@ var faultNames = [faultKinds]string{
 	"disk wiped", "wiped member added again", "removed node stopped for good", "snapshot chunk lost", "snapshot damaged on the way",
 	"no room for a snapshot", "life of a flickering machine cut short", "device failed at a start", "file left by somebody",
 	"damage to a disk judged", "of these refused as damage",
+	"disk nearly filled by others", "disk ran out of room", "crash in a change of files",
 }
 
 // String names the fault.
@@ -154,6 +158,9 @@ func (c *Counters) changed(target *node) {
 
 // cut takes note of a crash in the middle of a write.
 func (c *Counters) cut(cut *cut) {
+	if cut.only != nil {
+		c.Faults[CutInFiles]++
+	}
 	switch {
 	case !cut.dirty || cut.odds < 0 || cut.odds == 1:
 	case cut.odds == 0:

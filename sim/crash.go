@@ -63,6 +63,10 @@ func (w *world) failSync(n *node) {
 // diskFailed ends the process whose log could not write, as its host would. What was not synced is still in the page
 // cache and counts as clean there; a new process reads it, and it is not on the disk.
 func (w *world) diskFailed(n *node, err error) {
+	if !n.disk.failing && n.noRoom(err) {
+		w.ranOut(n)
+		return
+	}
 	if !n.disk.failing {
 		w.failf("disk", "%v cannot write: %v", n.id, err)
 		return

@@ -9,8 +9,8 @@ import (
 
 // cut takes a copy of a file system in the middle of something: that is what a crash leaves.
 type cut struct {
-	left   int            // operations before it; zero: none is to come
-	at     persistence.Op // which operations count; empty: all
+	left   int                                       // operations before it; zero: none is to come
+	only   func(op persistence.Op, path string) bool // operations that count; nil: all
 	chance *chance
 	odds   float64         // of each unsynced sector to survive; negative: the process is killed and nothing is lost
 	dirty  bool            // something was written or renamed since the last sync
@@ -21,7 +21,7 @@ type cut struct {
 
 // arm lets the crash come at one of the next operations.
 func (c *cut) arm(operations int, chance *chance) {
-	c.left, c.at, c.chance, c.copy, c.dirty = operations, "", chance, nil, false
+	c.left, c.only, c.chance, c.copy, c.dirty = operations, nil, chance, nil, false
 	c.odds = []float64{0, 1, 0.5, chance.float()}[chance.intN(4)]
 }
 
@@ -35,11 +35,11 @@ func (c *cut) disarm() *persistence.MemFS {
 }
 
 // operation is called before each operation of the file system.
-func (c *cut) operation(op persistence.Op, _ string) {
+func (c *cut) operation(op persistence.Op, path string) {
 	if c.left == 0 {
 		return
 	}
-	if c.at == "" || c.at == op {
+	if c.only == nil || c.only(op, path) {
 		c.left--
 	}
 	if c.left == 0 {

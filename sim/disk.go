@@ -119,6 +119,7 @@ func (w *world) write(n *node, items []write) (engine.Seq, error) {
 			if err := n.storage.PinCluster(w.cluster); err != nil {
 				return 0, err
 			}
+			n.recorded = n.recorded || !n.cut.done()
 		case item.seq == 0:
 			continue
 		case item.change != nil:
@@ -134,10 +135,16 @@ func (w *world) write(n *node, items []write) (engine.Seq, error) {
 	if batch.Len() == 0 {
 		return 0, nil
 	}
-	batch.SetCommit(0, commit)
+	w.ride(n, &batch, commit)
 	n.disk.proven = false
 	w.checker.Writing(n.id, seq)
-	return seq, n.storage.Write(&batch)
+	if err := n.storage.Write(&batch); err != nil || n.cut.done() {
+		return seq, err
+	}
+	n.neighbour.written()
+	n.kept.found = inventory{}
+	batch.Replay(&n.kept)
+	return seq, nil
 }
 
 // confirm tells the engine what is durable, and removes the snapshots that nobody needs.
@@ -151,9 +158,8 @@ func (w *world) proveLog(n *node) {
 	if n.engine == nil || n.disk.busy || n.disk.stalledUntil > w.now {
 		return
 	}
-	if n.written {
-		n.written = false
-		err := n.storage.Write(&persistence.Batch{})
+	if n.idles() {
+		err := w.tidy(n)
 		if n.cut.done() {
 			w.fallDown(n)
 		} else if err != nil {
@@ -167,9 +173,11 @@ func (w *world) proveLog(n *node) {
 // place returns where the log of a node lies, as a new process sees it.
 func (w *world) place(n *node) *persistence.Dir {
 	n.cut.files = n.files
+	w.resize(n)
 	n.disk.failing, n.disk.lost = false, false // that was of the life before
 	faulty := persistence.NewFaultFS(n.files, func(op persistence.Op, path string) {
 		n.cut.operation(op, path)
+		n.kept.operation(op, path)
 		if op == persistence.OpSync && n.disk.failing && !n.disk.lost {
 			n.disk.lost = true
 			n.files.FailWriteback()
@@ -177,7 +185,7 @@ func (w *world) place(n *node) *persistence.Dir {
 	})
 	n.faulty = faulty
 	return persistence.NewDir(faulty, logPath, persistence.Options{
-		SegmentSize: w.weather.segmentSize, ReserveBytes: -1, Random: func() uint64 {
+		SegmentSize: n.segmentSize, ReserveBytes: w.weather.disks.reserve, Random: func() uint64 {
 			n.opened++
 			c := stream(w.options.Seed, ofSegments, uint64(n.id), n.opened)
 			return c.Uint64()

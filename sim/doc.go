@@ -35,8 +35,13 @@
 //
 // A crash is a power loss, or the death of the process alone. Either may hit in the middle of a write, at any operation of
 // the file system; what was not synced survives sector by sector, or not. A sync may fail, which ends the process, and what
-// it should have written is gone. A disk may be slow or stop for a while. An operation may fail while a node starts, somebody
-// may leave files in its directory, and a machine may lose its power again and again.
+// it should have written is gone. A disk may be slow or stop for a while. It may be filled up by others, which its log has
+// to say while there is room; if it runs out all the same, the process ends. An operation may fail while a node starts,
+// somebody may leave files in its directory, and a machine may lose its power again and again.
+//
+// Some crashes are aimed at the changes of a log's files: a segment is made, named, freed, used again or removed. The size
+// of segments may change from one life to the next, and another group may share the log, which has to find what it wrote
+// as well. A log that idles must give up every file that nobody needs.
 //
 // While a node runs its disk does not lie: what it has synced stays. While it is down a disk may be replaced by an empty one, or
 // rot: bits turn, sectors, writes and files are lost or come back. Then its log has to be refused as damaged, and the node gets

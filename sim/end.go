@@ -88,6 +88,7 @@ func (w *world) anyUnbound() bool {
 // heal makes everything good at a node, or takes it away for good. One that is paused goes on when its time comes.
 func (w *world) heal(n *node, away bool) {
 	n.disk.stalledUntil, n.disk.slowUntil = 0, 0
+	w.makeRoom(n)
 	n.cut.disarm()
 	if n.disk.failing && n.running() { // a sync that is to fail cannot be called off
 		n.files = n.files.Kill()

@@ -28,7 +28,10 @@ func (w *world) flicker(n *node, c *chance) {
 func (w *world) cutShort(n *node, moments []cutMoment, c *chance) {
 	m := pick(c, moments)
 	n.cut.arm(1+c.intN(m.most), c)
-	n.cut.at, n.cut.away = m.at, c.between(tick/2, 4*tick)
+	n.cut.away = c.between(tick/2, 4*tick)
+	if m.at != "" {
+		n.cut.only = func(op persistence.Op, _ string) bool { return op == m.at }
+	}
 	switch {
 	case c.happens(0.35):
 		n.cut.odds = -1

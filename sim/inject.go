@@ -90,6 +90,10 @@ func (w *world) injectAt(n *node, kind injection, c *chance) {
 		w.flicker(n, c)
 	case injectRot:
 		w.rot(n, c)
+	case injectCrashAtFiles:
+		w.crashAtFiles(n, c)
+	case injectFullDisk:
+		w.fill(n, c)
 	default:
 		w.failf("schedule", "nobody knows how to inject %v", kind)
 	}

@@ -23,16 +23,22 @@ type node struct {
 	pausedUntil engine.Instant
 	clock       clock
 
-	files   *persistence.MemFS
-	opening *persistence.MemFS   // as it was when the node started; see Options.lyingDisk
-	cut     cut                  // where a crash comes in the middle of something
-	faulty  *persistence.FaultFS // in front of files, of this life
-	storage persistence.Storage
-	pinned  bool                 // knows the whole id of its cluster
-	opened  uint64               // use-ids of segments drawn so far
-	flicker int                  // how many lives to come are cut short
-	failing failing              // at the newest start
-	attic   []*persistence.MemFS // what earlier lives saw on the disk when they ended
+	files       *persistence.MemFS
+	opening     *persistence.MemFS   // as it was when the node started; see Options.lyingDisk
+	cut         cut                  // where a crash comes in the middle of something
+	faulty      *persistence.FaultFS // in front of files, of this life
+	storage     persistence.Storage
+	pinned      bool                 // knows the whole id of its cluster
+	recorded    bool                 // and its disk does
+	segmentSize int64                // in the present life
+	opened      uint64               // use-ids of segments drawn so far
+	flicker     int                  // how many lives to come are cut short
+	failing     failing              // at the newest start
+	attic       []*persistence.MemFS // what earlier lives saw on the disk when they ended
+	full        bool                 // something else leaves its disk little room
+	relief      int                  // ticks until its host makes room again
+	kept        kept
+	neighbour   neighbour
 
 	disk      disk
 	machine   machine
@@ -122,7 +128,8 @@ func (w *world) add(founder bool) *node {
 func (w *world) reincarnate(n *node, founder bool) {
 	c := stream(w.options.Seed, ofIncarnation, uint64(n.id), uint64(n.life))
 	n.incarnation = engine.Incarnation(c.Uint64() | 1)
-	n.founder, n.pinned = founder, founder
+	n.founder, n.pinned, n.recorded, n.full = founder, founder, founder, false
+	n.neighbour = neighbour{}
 	n.files, n.snapshots, n.attic = persistence.NewMemFS(), newSnapshots(), nil
 	w.reboot(n)
 }
@@ -163,7 +170,9 @@ func (w *world) start(n *node) {
 		return
 	}
 	if err != nil {
-		w.failf("recovery", "%v does not start: %v", n.id, err)
+		if !w.waitsForRoom(n) {
+			w.failf("recovery", "%v does not start: %v", n.id, err)
+		}
 		return
 	}
 	if w.options.lyingDisk {
@@ -171,12 +180,14 @@ func (w *world) start(n *node) {
 	}
 	n.storage, n.pinned = storage, storage.Identity().Cluster.Pinned()
 	n.incarnation = storage.Identity().Incarnation
+	w.lookAfter(n)
 	w.bear(n)
 }
 
 // bear builds the engine of a life.
 func (w *world) bear(n *node) {
 	stored := n.storage.Recovered(0)
+	n.kept.began(0, &stored)
 	recovered := engine.Recovered{
 		Now: w.time(n), HardState: stored.HardState, Base: stored.Base, Entries: stored.Entries, Commit: stored.Commit,
 	}
@@ -231,6 +242,7 @@ func (w *world) beat(n *node) {
 		w.afterAt(n, wait, hear)
 		w.step(n, &engine.Tick{Now: w.time(n)})
 		w.proveLog(n)
+		w.relieve(n)
 	}
 	w.afterAt(n, c.between(1, interval), hear)
 }

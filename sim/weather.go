@@ -26,6 +26,7 @@ type Weather struct {
 	diskLatency, applyLatency       engine.Duration
 	groupCommit                     int // writes that one sync covers at most
 	segmentSize                     int64
+	disks                           diskWeather
 	drift                           bool
 	hintEntries, trailing, pinned   int
 	snapshotBytes, chunkBytes       int
@@ -57,6 +58,7 @@ func drawWeather(seed uint64) Weather {
 	if w.Default = c.happens(0.6); !w.Default {
 		w.swarm(&c)
 	}
+	w.disks = drawDiskWeather(seed, w.segmentSize)
 	w.sum()
 	return w
 }
