@@ -14,7 +14,7 @@ import (
 // leaves there. Some have names that the log uses for what it can do without. It is in nobody's way.
 func (w *world) litter(n *node, c *chance) {
 	name := w.litterName(c)
-	if n.files.MkdirAll(logPath) != nil {
+	if n.full || n.files.MkdirAll(logPath) != nil {
 		return
 	}
 	file, err := n.files.Create(path.Join(logPath, name))
