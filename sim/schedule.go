@@ -28,6 +28,12 @@ const (
 	injectIsolation
 	injectWipe
 	injectRetirement
+	injectReadding
+	injectReplacement
+	injectHaste
+	injectAnnouncement
+	injectStrike
+	injectIsland
 	injectionKinds
 )
 
@@ -35,6 +41,7 @@ var injectionNames = [injectionKinds]string{
 	"proposal", "batch", "read", "membership change", "transfer of leadership", "capture", "power loss", "kill",
 	"failed sync", "stalled disk", "slow disk", "pause", "partition", "one-way cut", "bridge", "leader cut off",
 	"wiped disk", "retirement",
+	"member added again", "member replaced", "promotion in haste", "member added before its start", "candidate struck", "operator on an island",
 }
 
 // String names the kind.
@@ -48,6 +55,7 @@ var defaultWeights = [injectionKinds]float64{
 	injectPowerLoss: 1.5, injectKill: 1, injectFailedSync: 0.3, injectStall: 0.7, injectSlowDisk: 0.7, injectPause: 0.7,
 	injectSplit: 0.7, injectOneWay: 0.7, injectBridge: 0.5, injectIsolation: 1, injectWipe: 0.4,
 	injectRetirement: 0.3,
+	injectReadding:   0.5, injectReplacement: 0.3, injectHaste: 0.3, injectAnnouncement: 0.2, injectStrike: 0.5, injectIsland: 0.4,
 }
 
 // Injection is one entry of a run's schedule.
