@@ -46,6 +46,8 @@ const (
 	DiskFilled
 	DiskRanOut
 	CutInFiles
+	Struck
+	Marooned
 	faultKinds
 )
 
@@ -58,6 +60,7 @@ var faultNames = [faultKinds]string{
 	"no room for a snapshot", "life of a flickering machine cut short", "device failed at a start", "file left by somebody",
 	"damage to a disk judged", "of these refused as damage",
 	"disk nearly filled by others", "disk ran out of room", "crash in a change of files",
+	"candidate struck", "leader on an island with an operator",
 }
 
 // String names the fault.
@@ -116,6 +119,25 @@ var snapshotNames = [snapshotFacts]string{
 // String names the fact.
 func (f SnapshotFact) String() string { return snapshotNames[f] }
 
+// Errand is a kind of what operators' tools set out to do.
+type Errand uint8
+
+// The kinds of errands.
+const (
+	Readded Errand = iota
+	MachineReplaced
+	Hastened
+	Announced
+	errandKinds
+)
+
+var errandNames = [errandKinds]string{
+	"members to be added again", "members to be replaced", "learners to be promoted in haste", "members added before their start",
+}
+
+// String names the errand.
+func (e Errand) String() string { return errandNames[e] }
+
 // changeKinds is one above the greatest kind of change.
 const changeKinds = engine.ChangeUpdateAddress + 1
 
@@ -125,6 +147,7 @@ type Counters struct {
 	Calls     [callKinds]int
 	Snapshots [snapshotFacts]int
 	Changes   [changeKinds]int // accepted, by kind
+	Errands   [errandKinds]int
 	Segments  struct{ Freed, Recycled uint64 }
 	Leaders   int // terms that had one
 	Calm      int // ticks that the cluster needed in the end
@@ -176,6 +199,7 @@ func (c *Counters) Add(other *Counters) {
 	addAll(c.Calls[:], other.Calls[:])
 	addAll(c.Snapshots[:], other.Snapshots[:])
 	addAll(c.Changes[:], other.Changes[:])
+	addAll(c.Errands[:], other.Errands[:])
 	c.Segments.Freed += other.Segments.Freed
 	c.Segments.Recycled += other.Segments.Recycled
 	c.Leaders += other.Leaders
@@ -224,6 +248,9 @@ func (c *Counters) String() string {
 	}
 	for kind := engine.ChangeBind + 1; kind < changeKinds; kind++ {
 		line(c.Changes[kind], "changes: "+kind.String())
+	}
+	for kind, count := range c.Errands {
+		line(count, Errand(kind).String())
 	}
 	for kind, count := range c.Snapshots {
 		line(count, SnapshotFact(kind).String())

@@ -55,6 +55,18 @@ func (w *world) injectFault(kind injection, c *chance) {
 		w.bridge(c)
 	case injectRetirement:
 		w.retire(c)
+	case injectReadding:
+		w.readd(c)
+	case injectReplacement:
+		w.replace(c)
+	case injectHaste:
+		w.promoteInHaste(c)
+	case injectAnnouncement:
+		w.announce(c)
+	case injectStrike:
+		w.strikeCandidate(c)
+	case injectIsland:
+		w.island(c)
 	default:
 		if n := w.victim(c); n != nil {
 			w.injectAt(n, kind, c)

@@ -13,6 +13,7 @@ type network struct {
 // link is one direction between two nodes.
 type link struct {
 	cuts      int    // faults that sever it at present
+	moves     int    // how often one of its ends moved to another place, which no earlier fault severs
 	sent      uint64 // messages given to it
 	delivered uint64 // the newest of them that has arrived
 }
@@ -52,6 +53,9 @@ func (w *world) leave(n *node, to engine.NodeID, message engine.Message) {
 	}
 	if w.node(to) == nil {
 		return
+	}
+	if _, asks := message.(*engine.RequestVote); asks && n.struck != nil {
+		w.campaigns(n)
 	}
 	l := w.network.link(n.id, to)
 	l.sent++

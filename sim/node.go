@@ -21,6 +21,7 @@ type node struct {
 	status      engine.Status  // of the engine, after its newest step
 	committed   engine.Index   // before that step
 	pausedUntil engine.Instant
+	struck      *strike // when it campaigns; nil: it is not
 	clock       clock
 
 	files       *persistence.MemFS
@@ -251,7 +252,7 @@ func (w *world) beat(n *node) {
 func (w *world) endLife(n *node) {
 	w.countSegments(n)
 	n.life++
-	n.engine, n.storage, n.pausedUntil = nil, nil, 0
+	n.engine, n.storage, n.pausedUntil, n.struck = nil, nil, 0, nil
 	n.cut.disarm()
 	n.disk.queue, n.disk.busy, n.disk.taken = nil, false, 0
 	n.snapshots.forget()

@@ -4,16 +4,21 @@ import "github.com/yggr-go/yggr/engine"
 
 // sever cuts directions between nodes for a while. Several faults may cut the same one.
 func (w *world) sever(directions [][2]*node, d engine.Duration) {
-	for _, x := range directions {
-		w.network.link(x[0].id, x[1].id).cuts++
+	moves := make([]int, len(directions))
+	for i, x := range directions {
+		l := w.network.link(x[0].id, x[1].id)
+		l.cuts++
+		moves[i] = l.moves
 		w.tell("  nothing gets from %v to %v", x[0].id, x[1].id)
 	}
 	w.after(d, func() {
 		if w.over {
 			return // everything is mended
 		}
-		for _, x := range directions {
-			w.network.link(x[0].id, x[1].id).cuts--
+		for i, x := range directions {
+			if l := w.network.link(x[0].id, x[1].id); l.moves == moves[i] {
+				l.cuts--
+			}
 		}
 		w.tell("a cut of %d directions is mended", len(directions))
 	})

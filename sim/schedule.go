@@ -32,6 +32,12 @@ const (
 	injectRot
 	injectCrashAtFiles
 	injectFullDisk
+	injectReadding
+	injectReplacement
+	injectHaste
+	injectAnnouncement
+	injectStrike
+	injectIsland
 	injectionKinds
 )
 
@@ -39,6 +45,7 @@ var injectionNames = [injectionKinds]string{
 	"proposal", "batch", "read", "membership change", "transfer of leadership", "capture", "power loss", "kill",
 	"failed sync", "stalled disk", "slow disk", "pause", "partition", "one-way cut", "bridge", "leader cut off",
 	"wiped disk", "retirement", "flickering machine", "rotting disk", "crash in a change of files", "full disk",
+	"member added again", "member replaced", "promotion in haste", "member added before its start", "candidate struck", "operator on an island",
 }
 
 // String names the kind.
@@ -52,6 +59,7 @@ var defaultWeights = [injectionKinds]float64{
 	injectPowerLoss: 1.5, injectKill: 1, injectFailedSync: 0.3, injectStall: 0.7, injectSlowDisk: 0.7, injectPause: 0.7,
 	injectSplit: 0.7, injectOneWay: 0.7, injectBridge: 0.5, injectIsolation: 1, injectWipe: 0.4,
 	injectRetirement: 0.3, injectFlicker: 0.4, injectRot: 0.6, injectCrashAtFiles: 0.8, injectFullDisk: 0.3,
+	injectReadding: 0.5, injectReplacement: 0.3, injectHaste: 0.3, injectAnnouncement: 0.2, injectStrike: 0.5, injectIsland: 0.4,
 }
 
 // Injection is one entry of a run's schedule.

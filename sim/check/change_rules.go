@@ -14,9 +14,7 @@ const promotionLag = 4
 // change while one of them is bound to no incarnation, nor are members bound while a change of the voters is in flight; and
 // a new member has the address that was asked for (dissertation §4.2.1).
 func checkChanges(n *node, event engine.Event, actions []engine.Action) error {
-	if peer, met := meets(event); met {
-		n.conduct.met[peer.ID] = peer.Incarnation
-	}
+	n.meets(event)
 	asked, ok := event.(*engine.ProposeConfigChange)
 	accepts := func(action engine.Action) bool { _, ok := action.(*engine.ConfigChangeAccepted); return ok }
 	if !ok || !slices.ContainsFunc(actions, accepts) {
@@ -76,14 +74,16 @@ func checkBinding(n *node, actions []engine.Action) error {
 	return nil
 }
 
-// meets returns the peer that an event comes from.
-func meets(event engine.Event) (engine.Peer, bool) {
+// meets takes note of which life of a peer the node met last. Handshakes tell; what an earlier life said may come later.
+func (n *node) meets(event engine.Event) {
+	met := n.conduct.met
 	switch e := event.(type) {
 	case *engine.PeerSeen:
-		return e.From, true
+		met[e.From.ID] = e.From.Incarnation
 	case *engine.Incoming:
-		return e.From, true
+		if met[e.From.ID] == 0 {
+			met[e.From.ID] = e.From.Incarnation
+		}
 	default:
 	}
-	return engine.Peer{}, false
 }

@@ -11,6 +11,7 @@ import (
 // only while it is a voter.
 func checkQuorumHeard(n *node, before engine.Status, event engine.Event) error {
 	k := &n.conduct.numbers
+	k.dismiss(n, event)
 	if _, ticks := event.(*engine.Tick); !ticks || !k.leads(n) || before.Role != engine.Leader {
 		return nil
 	}
@@ -34,6 +35,18 @@ func checkQuorumHeard(n *node, before engine.Status, event engine.Event) error {
 		return violated("check quorum", "%v leads term %d, and %d of %d voters have answered lately", n.peer.ID, n.status.Term, heard, voters)
 	}
 	return nil
+}
+
+// dismiss takes note of who is no voter any more: one that comes back between two ticks is heard anew.
+func (k *numbers) dismiss(n *node, event engine.Event) {
+	if _, changes := event.(*engine.ProposeConfigChange); !changes {
+		return
+	}
+	for peer, of := range k.peers {
+		if m, found := n.status.Membership.Lookup(peer.ID); !found || m.Role != engine.Voter {
+			of.votedAt = -1
+		}
+	}
 }
 
 // checkStalledDisk: a leader whose disk has not answered for longer than the minimum election timeout steps down at its next

@@ -20,9 +20,10 @@ type conduct struct {
 	noticed   engine.Position                      // the newest notice of removal that was believable
 	transfers transfers
 	handover  handover
-	named     bool         // by the newest configuration, as of the last Step
-	joiner    bool         // it has had no configuration yet
-	hinted    engine.Index // what the newest hint by entries would have reached
+	named     bool            // by the newest configuration, as of the last Step
+	joiner    bool            // it has had no configuration yet
+	hinted    engine.Index    // what the newest hint by entries would have reached
+	excluded  engine.Position // as of which the newest notice of removal says that no configuration names the node
 }
 
 // Configured reports how the engine of a node's present life is configured. With that the node is also judged by how it
@@ -61,6 +62,10 @@ func (n *node) behaves(before engine.Status, memory image, event engine.Event, a
 		checkHandover(n, before, event, actions),
 		checkHints(n, actions),
 		checkTrailing(n, before, memory, actions),
+		checkRefusals(n, event, actions),
+		checkBelief(n, event),
+		checkFarewell(n, before, event, actions),
+		checkGivenVote(n, event, actions),
 	)
 }
 

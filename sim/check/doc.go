@@ -24,6 +24,8 @@
 //	state_machine_safety.go  no two machines apply different entries at an index (§3.6)
 //	snapshot_rule.go         what stands in place of the log is what it held (§5.1)
 //	commit_rule.go           a leader commits its own term's entries, on a durable majority (§3.6.2)
+//	naming.go                of voters that hold the entry that names them
+//	newborn.go               nobody comes to look like a founder that no leader has met
 //	immutability.go          what an engine hands out never changes
 //	persist_before_send.go   nothing rests on what a disk may forget (§3.8)
 //	durable_index.go         an engine knows exactly how far its log is durable
@@ -48,6 +50,10 @@
 //	trailing_log.go   a part of the log stays behind a snapshot
 //	hints.go          a snapshot is hinted at once
 //	unapplied.go      a log does not run away from its machine
+//	refusals.go       who is refused a change of the membership is told a reason that holds
+//	belief.go         a removal that is not committed is not believed (§4.1)
+//	farewell.go       who is being removed hears its leader until that is committed (§4.2.2)
+//	given_vote.go     a pre-vote is for whom the vote would be for (§9.6)
 //
 // All state is in memory and grows with the history, so a [Cluster] belongs to one bounded run. It is not safe
 // for concurrent use: a host of concurrent nodes serialises its reports.

@@ -9,7 +9,7 @@ import (
 // readProof is what is known of a read when it is asked.
 type readProof struct {
 	after engine.SendNumber // answers to this number and higher ones prove leadership
-	lease bool              // it can be served without asking
+	given bool              // there were such answers of a majority, or a lease
 }
 
 // promise is a peer's minimum election timeout, as it told.
@@ -36,6 +36,7 @@ func checkReadQuorum(n *node, event engine.Event, actions []engine.Action) error
 		}
 	default:
 	}
+	c.confirm(n)
 	for _, action := range actions {
 		if failed, ok := action.(*engine.ReadFailed); ok && failed.Reason == engine.ReadNotLeader && failed.Leader != n.status.Leader {
 			return violated("read quorum", "%v sends read %d to %v, and its leader is %v", n.peer.ID, failed.ID, failed.Leader, n.status.Leader)
@@ -46,12 +47,26 @@ func checkReadQuorum(n *node, event engine.Event, actions []engine.Action) error
 		}
 		proof := c.reads[ready.ID]
 		delete(c.reads, ready.ID)
-		if quorum := c.numbers.quorum(n); !proof.lease && quorum < proof.after {
+		if !proof.given {
 			return violated("read quorum", "%v serves read %d: a majority has answered up to #%d, which was sent before #%d and before the read came",
-				n.peer.ID, ready.ID, quorum, proof.after)
+				n.peer.ID, ready.ID, c.numbers.quorum(n), proof.after)
 		}
 	}
 	return nil
+}
+
+// confirm takes note of the reads that a majority of those has answered for who are voters at this moment: that holds when a
+// read is served later, behind what it has to see, and others are voters then.
+func (c *conduct) confirm(n *node) {
+	if len(c.reads) == 0 || !c.numbers.leads(n) {
+		return
+	}
+	quorum := c.numbers.quorum(n)
+	for id, proof := range c.reads {
+		if !proof.given && proof.after <= quorum {
+			c.reads[id] = readProof{proof.after, true}
+		}
+	}
 }
 
 // sentBefore returns the highest number that was sent before this Step.
