@@ -38,6 +38,13 @@ const (
 	ChunkLost
 	ChunkDamaged
 	NoRoom
+	Held
+	SlowLink
+	SlowTransfer
+	BusyKeeper
+	SlowRestore
+	LongOutage
+	Mislabelled
 	faultKinds
 )
 
@@ -48,6 +55,8 @@ var faultNames = [faultKinds]string{
 	"failed sync", "write on a slow disk", "disk stalled", "node paused", "late tick", "drifting clock",
 	"disk wiped", "wiped member added again", "removed node stopped for good", "snapshot chunk lost", "snapshot damaged on the way",
 	"no room for a snapshot",
+	"message in a connection that hangs", "message on a slow link", "slow transfer of a snapshot", "slow file of a snapshot",
+	"slow restore", "member gone for long", "snapshot labelled wrongly",
 }
 
 // String names the fault.

@@ -55,6 +55,10 @@ func (w *world) injectFault(kind injection, c *chance) {
 		w.bridge(c)
 	case injectRetirement:
 		w.retire(c)
+	case injectCongestion:
+		w.congest(c)
+	case injectLongOutage:
+		w.loseForLong(c)
 	default:
 		if n := w.victim(c); n != nil {
 			w.injectAt(n, kind, c)
@@ -86,6 +90,8 @@ func (w *world) injectAt(n *node, kind injection, c *chance) {
 		w.isolate(n, c)
 	case injectWipe:
 		w.wipe(n, c)
+	case injectMislabel:
+		w.afterAt(n, 0, func() { w.mislabel(n, c) })
 	default:
 		w.failf("schedule", "nobody knows how to inject %v", kind)
 	}

@@ -15,6 +15,7 @@ type link struct {
 	cuts      int    // faults that sever it at present
 	sent      uint64 // messages given to it
 	delivered uint64 // the newest of them that has arrived
+	congestion
 }
 
 func newNetwork() network { return network{} }
@@ -64,15 +65,16 @@ func (w *world) leave(n *node, to engine.NodeID, message engine.Message) {
 	}
 	c := stream(w.options.Seed, ofLink, uint64(n.id), uint64(to), l.sent)
 	p := parcel{left: w.now, from: n.peer(), life: n.life, to: to, number: l.sent, message: message}
+	lag := l.lag(w)
 	switch {
 	case c.happens(w.weather.drop):
 		w.counters.Faults[Dropped]++
 		return
 	case c.happens(w.weather.duplicate):
 		w.counters.Faults[Duplicated]++
-		w.carry(p, w.travel(&c))
+		w.carry(p, w.travel(&c)+lag)
 	}
-	w.carry(p, w.travel(&c))
+	w.carry(p, w.travel(&c)+lag)
 }
 
 // travel draws how long a message takes. Now and then one is held for so long that terms and lives pass meanwhile.

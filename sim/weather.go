@@ -31,6 +31,8 @@ type Weather struct {
 	snapshotBytes, chunkBytes       int
 	chunkLoss, chunkDamage          float64 // of a chunk of a snapshot
 	broken, noRoom                  float64 // of a chunk: the transfer ends; of a transfer: there is no room
+	slowTransfers, busyKeeper       float64 // of a transfer, and of what the keeper of snapshots is told to do
+	slowRestore                     float64
 	interruptedRecovery             float64 // crashes while a node starts
 	gap                             engine.Duration
 	weights                         [injectionKinds]float64
@@ -67,6 +69,7 @@ func fairWeather() Weather {
 		drop: 0.01, duplicate: 0.01, delay: 0.003, jumbled: 0.02, lateTick: 0.05,
 		diskLatency: 2 * millisecond, applyLatency: millisecond, groupCommit: 1 << 20,
 		pinned: 1 << 20, chunkLoss: 0.05, chunkDamage: 0.01, broken: 0.02, noRoom: 0.05, interruptedRecovery: 0.05,
+		slowTransfers: 0.25, busyKeeper: 0.1, slowRestore: 0.1,
 		gap: tick, weights: defaultWeights,
 	}
 }
@@ -82,7 +85,7 @@ func (w *Weather) swarm(c *chance) {
 	}
 	for _, p := range []*float64{
 		&w.drop, &w.duplicate, &w.delay, &w.jumbled, &w.lateTick, &w.interruptedRecovery,
-		&w.chunkLoss, &w.chunkDamage, &w.broken, &w.noRoom,
+		&w.chunkLoss, &w.chunkDamage, &w.broken, &w.noRoom, &w.slowTransfers, &w.busyKeeper, &w.slowRestore,
 	} {
 		*p = min(0.3, *p*swarmed(c))
 	}
