@@ -5,7 +5,8 @@ import "github.com/yggr-go/yggr/engine"
 // congestion is what delays everything on one direction between two nodes.
 type congestion struct {
 	slowUntil engine.Instant
-	slow      engine.Duration // how much longer a message takes until then
+	slow      engine.Duration // how much longer a message takes until then,
+	uneven    bool            // or by how much at most, so that they overtake each other
 
 	heldUntil engine.Instant
 	release   engine.Instant  // of what is held; later messages overtake it
@@ -14,7 +15,7 @@ type congestion struct {
 }
 
 // lag returns by how much a message that leaves now comes later than it would.
-func (g *congestion) lag(w *world) engine.Duration {
+func (g *congestion) lag(w *world, c *chance) engine.Duration {
 	switch {
 	case w.over:
 	case w.now < g.heldUntil:
@@ -23,6 +24,9 @@ func (g *congestion) lag(w *world) engine.Duration {
 		return g.release.Since(w.now) + engine.Duration(g.held)*g.pace
 	case w.now < g.slowUntil:
 		w.counters.Faults[SlowLink]++
+		if g.uneven {
+			return c.between(0, g.slow)
+		}
 		return g.slow
 	}
 	return 0
@@ -41,9 +45,12 @@ func (w *world) congest(c *chance) {
 	if from == to {
 		return
 	}
-	w.trouble(from, to, c.happens(0.7), c)
-	if c.happens(0.4) {
-		w.trouble(to, from, c.happens(0.2), c)
+	there, back := c.happens(0.6), c.happens(0.6)
+	if there || !back {
+		w.trouble(from, to, c.happens(0.7), c)
+	}
+	if back {
+		w.trouble(to, from, c.happens(0.5), c)
 	}
 	if c.happens(0.3) {
 		w.counters.Faults[Stalled]++
@@ -57,13 +64,12 @@ func (w *world) trouble(from, to *node, replaced bool, c *chance) {
 	g := &w.network.link(from.id, to.id).congestion
 	if !replaced {
 		g.slowUntil, g.slow = w.now+engine.Instant(c.between(5*tick, 60*tick)), c.between(tick, 15*tick)
+		g.uneven = c.happens(0.5)
 		w.tell("  the way from %v to %v is slow", from.id, to.id)
 		return
 	}
 	until := w.now + engine.Instant(c.between(tick, 15*tick))
-	*g = congestion{
-		slowUntil: g.slowUntil, slow: g.slow,
-		heldUntil: until, release: until + engine.Instant(c.between(0, 20*tick)), pace: c.between(0, tick),
-	}
+	g.heldUntil, g.release = until, until+engine.Instant(c.between(0, 20*tick))
+	g.pace, g.held = c.between(0, tick), 0
 	w.tell("  what %v sends %v until %d ms comes from %d ms on", from.id, to.id, until/engine.Instant(millisecond), g.release/engine.Instant(millisecond))
 }

@@ -65,7 +65,7 @@ func (w *world) leave(n *node, to engine.NodeID, message engine.Message) {
 	}
 	c := stream(w.options.Seed, ofLink, uint64(n.id), uint64(to), l.sent)
 	p := parcel{left: w.now, from: n.peer(), life: n.life, to: to, number: l.sent, message: message}
-	lag := l.lag(w)
+	lag := l.lag(w, &c)
 	switch {
 	case c.happens(w.weather.drop):
 		w.counters.Faults[Dropped]++

@@ -8,8 +8,13 @@ import "github.com/yggr-go/yggr/engine"
 // slack is by how many ticks a judge's count of a member's silence may be ahead of the leader's own.
 const slack = 2
 
-// silentFor returns for how many ticks of its leader a member has not answered.
-func (n *node) silentFor(id engine.NodeID) int { return n.conduct.numbers.ticks - n.heardFrom(id) }
+// silentFor returns for how many ticks of its leader a member has not answered; zero of one that is leaving.
+func (n *node) silentFor(id engine.NodeID) int {
+	if _, found := n.status.Membership.Lookup(id); !found {
+		return 0
+	}
+	return n.conduct.numbers.ticks - n.heardFrom(id)
+}
 
 // givesUpTheDead holds that a leader does not go on sending to a member that has been silent for ten of the longest
 // election timeouts.

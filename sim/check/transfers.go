@@ -194,7 +194,7 @@ func (n *node) offers(to engine.NodeID, m *engine.SnapshotOffer) error {
 		return violated("transfers", "%v offers %v another snapshot before the one that it offered is here", n.peer.ID, to)
 	case t.bad[m.Transfer]:
 		return violated("transfers", "%v offers %v a snapshot that its host could not read", n.peer.ID, to)
-	case o.match >= n.status.Base.Index:
+	case o.match != 0 && o.match >= n.status.Base.Index:
 		return violated("transfers", "%v offers %v a snapshot, which holds %d and so all that the log after %v follows", n.peer.ID, to, o.match, n.status.Base)
 	}
 	if o.answered {
