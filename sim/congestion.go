@@ -8,11 +8,15 @@ type congestion struct {
 	slow      engine.Duration // how much longer a message takes until then,
 	uneven    bool            // or by how much at most, so that they overtake each other
 
-	heldUntil engine.Instant
+	heldUntil engine.Instant // until then messages are held
 	release   engine.Instant  // of what is held; later messages overtake it
 	pace      engine.Duration // between messages that are released
 	held      int
+	repeated  bool // the sender does not know what came, and sends it once more at once
 }
+
+// troubled reports whether the direction is slow or hangs.
+func (g *congestion) troubled(now engine.Instant) bool { return now < g.slowUntil || now < g.heldUntil }
 
 // lag returns by how much a message that leaves now comes later than it would.
 func (g *congestion) lag(w *world, c *chance) engine.Duration {
@@ -39,7 +43,7 @@ func (w *world) congest(c *chance) {
 	if leader := w.leader(); leader != nil && c.happens(0.8) {
 		from = leader
 	}
-	if members := w.broughtUp(from); len(members) > 0 && c.happens(0.4) {
+	if members := w.broughtUp(from); len(members) > 0 && c.happens(0.7) {
 		to = pick(c, members)
 	}
 	if from == to {
@@ -70,6 +74,6 @@ func (w *world) trouble(from, to *node, replaced bool, c *chance) {
 	}
 	until := w.now + engine.Instant(c.between(tick, 15*tick))
 	g.heldUntil, g.release = until, until+engine.Instant(c.between(0, 20*tick))
-	g.pace, g.held = c.between(0, tick), 0
+	g.pace, g.held, g.repeated = c.between(0, tick), 0, c.happens(0.4)
 	w.tell("  what %v sends %v until %d ms comes from %d ms on", from.id, to.id, until/engine.Instant(millisecond), g.release/engine.Instant(millisecond))
 }

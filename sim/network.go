@@ -65,6 +65,7 @@ func (w *world) leave(n *node, to engine.NodeID, message engine.Message) {
 	}
 	c := stream(w.options.Seed, ofLink, uint64(n.id), uint64(to), l.sent)
 	p := parcel{left: w.now, from: n.peer(), life: n.life, to: to, number: l.sent, message: message}
+	repeated := l.repeated && w.now < l.heldUntil
 	lag := l.lag(w, &c)
 	switch {
 	case c.happens(w.weather.drop):
@@ -73,6 +74,8 @@ func (w *world) leave(n *node, to engine.NodeID, message engine.Message) {
 	case c.happens(w.weather.duplicate):
 		w.counters.Faults[Duplicated]++
 		w.carry(p, w.travel(&c)+lag)
+	case repeated:
+		w.carry(p, w.travel(&c))
 	}
 	w.carry(p, w.travel(&c)+lag)
 }

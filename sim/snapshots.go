@@ -148,7 +148,7 @@ func (w *world) sendChunk(n *node, out *outgoing) {
 	out.chunks++
 	c := stream(w.options.Seed, ofChunks, uint64(n.id), uint64(out.id), uint64(out.offset), out.chunks)
 	to := w.node(out.to)
-	if c.happens(w.weather.broken) {
+	if c.happens(w.breaks(n, out)) {
 		w.interrupt(n, out, c.happens(0.2))
 		return
 	}

@@ -117,3 +117,13 @@ func (w *world) nothingKept() bool {
 
 // longest is the longest election timeout of any node, in ticks.
 func (w *Weather) longest() int { return w.electionMax + w.uneven }
+
+// breaks returns how likely the connection of a transfer breaks at the next chunk: what troubles the way between two nodes
+// troubles it as well.
+func (w *world) breaks(n *node, out *outgoing) float64 {
+	there, back := w.network.link(n.id, out.to), w.network.link(out.to, n.id)
+	if !w.over && (there.troubled(w.now) || back.troubled(w.now)) {
+		return max(0.2, w.weather.broken)
+	}
+	return w.weather.broken
+}
