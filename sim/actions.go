@@ -39,7 +39,7 @@ func (w *world) carryOut(n *node, action engine.Action) {
 			w.failf("lost data", "%v says that %v lost data, which it did not", n.id, a.Peer)
 		}
 	case *engine.Fatal:
-		w.failf("fatal", "%v stops for good: %v", n.id, a.Err)
+		w.stopped(n, a)
 	default:
 		if !w.answer(n, action) {
 			w.carryOutSnapshot(n, action)

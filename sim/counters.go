@@ -48,6 +48,13 @@ const (
 	CutInFiles
 	Struck
 	Marooned
+	Held
+	SlowLink
+	SlowTransfer
+	BusyKeeper
+	SlowRestore
+	LongOutage
+	Mislabelled
 	faultKinds
 )
 
@@ -61,6 +68,8 @@ var faultNames = [faultKinds]string{
 	"damage to a disk judged", "of these refused as damage",
 	"disk nearly filled by others", "disk ran out of room", "crash in a change of files",
 	"candidate struck", "leader on an island with an operator",
+	"message in a connection that hangs", "message on a slow link", "slow transfer of a snapshot", "slow file of a snapshot",
+	"slow restore", "member gone for long", "snapshot labelled wrongly",
 }
 
 // String names the fault.

@@ -38,6 +38,9 @@ func (w *world) end() {
 	if !w.until(answerBudget, "every request has its answer", w.allAnswered) {
 		return
 	}
+	if !w.until(10*w.weather.longest()+answerBudget, "nothing is kept for those who stay away", w.nothingKept) {
+		return
+	}
 	if !w.exercise() || !w.until(answerBudget, "every request has its answer", w.allAnswered) {
 		return
 	}
@@ -55,6 +58,7 @@ func (w *world) end() {
 func (w *Weather) calm() {
 	w.drop, w.duplicate, w.delay, w.jumbled, w.lateTick, w.interruptedRecovery = 0, 0, 0, 0, 0, 0
 	w.chunkLoss, w.chunkDamage, w.broken, w.noRoom = 0, 0, 0, 0
+	w.slowTransfers, w.busyKeeper, w.slowRestore = 0, 0, 0
 	w.latency, w.jitter = millisecond, millisecond
 	w.diskLatency, w.applyLatency = min(w.diskLatency, 5*millisecond), min(w.applyLatency, 5*millisecond)
 }
@@ -69,6 +73,9 @@ func (w *world) chooseAway() map[engine.NodeID]bool {
 	}
 	var gone []*node
 	first := c.intN(len(w.nodes))
+	if members := w.broughtUp(w.leader()); len(members) > 0 && c.happens(0.7) {
+		first = int(pick(&c, members).id) - 1
+	}
 	for i := range w.nodes {
 		n := w.nodes[(first+i)%len(w.nodes)]
 		if w.viable(engine.Membership{}, append(gone, n)...) && c.happens(0.7) {

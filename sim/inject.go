@@ -67,6 +67,10 @@ func (w *world) injectFault(kind injection, c *chance) {
 		w.strikeCandidate(c)
 	case injectIsland:
 		w.island(c)
+	case injectCongestion:
+		w.congest(c)
+	case injectLongOutage:
+		w.loseForLong(c)
 	default:
 		if n := w.victim(c); n != nil {
 			w.injectAt(n, kind, c)
@@ -106,6 +110,8 @@ func (w *world) injectAt(n *node, kind injection, c *chance) {
 		w.crashAtFiles(n, c)
 	case injectFullDisk:
 		w.fill(n, c)
+	case injectMislabel:
+		w.afterAt(n, 0, func() { w.mislabel(n, c) })
 	default:
 		w.failf("schedule", "nobody knows how to inject %v", kind)
 	}

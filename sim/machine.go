@@ -59,7 +59,8 @@ func (w *world) kickMachine(n *node) {
 	m.busy, m.rounds = true, m.rounds+1
 	c := stream(w.options.Seed, ofMachine, uint64(n.id), uint64(n.life), m.rounds)
 	m.taken = 1 + c.intN(len(m.waiting))
-	w.afterAt(n, c.between(w.weather.applyLatency/2, w.weather.applyLatency*3/2), func() { w.apply(n) })
+	latency := c.between(w.weather.applyLatency/2, w.weather.applyLatency*3/2) + w.restoring(n, m.waiting[:m.taken])
+	w.afterAt(n, latency, func() { w.apply(n) })
 }
 
 // apply does what was taken from the queue and tells the engine.

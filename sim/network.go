@@ -16,6 +16,7 @@ type link struct {
 	moves     int    // how often one of its ends moved to another place, which no earlier fault severs
 	sent      uint64 // messages given to it
 	delivered uint64 // the newest of them that has arrived
+	congestion
 }
 
 func newNetwork() network { return network{} }
@@ -68,15 +69,19 @@ func (w *world) leave(n *node, to engine.NodeID, message engine.Message) {
 	}
 	c := stream(w.options.Seed, ofLink, uint64(n.id), uint64(to), l.sent)
 	p := parcel{left: w.now, from: n.peer(), life: n.life, to: to, number: l.sent, message: message}
+	repeated := l.repeated && w.now < l.heldUntil
+	lag := l.lag(w, &c)
 	switch {
 	case c.happens(w.weather.drop):
 		w.counters.Faults[Dropped]++
 		return
 	case c.happens(w.weather.duplicate):
 		w.counters.Faults[Duplicated]++
+		w.carry(p, w.travel(&c)+lag)
+	case repeated:
 		w.carry(p, w.travel(&c))
 	}
-	w.carry(p, w.travel(&c))
+	w.carry(p, w.travel(&c)+lag)
 }
 
 // travel draws how long a message takes. Now and then one is held for so long that terms and lives pass meanwhile.

@@ -15,6 +15,7 @@ type node struct {
 	founder     bool // starts with the founders' entry
 	wiped       bool // lost its disk at least once
 	retired     bool // never comes back
+	mislabelled bool // a wrong label is judged right now
 
 	life        int            // rises when the process starts and when it ends
 	engine      *engine.Engine // nil: the process does not run

@@ -38,6 +38,9 @@ const (
 	injectAnnouncement
 	injectStrike
 	injectIsland
+	injectCongestion
+	injectLongOutage
+	injectMislabel
 	injectionKinds
 )
 
@@ -46,6 +49,7 @@ var injectionNames = [injectionKinds]string{
 	"failed sync", "stalled disk", "slow disk", "pause", "partition", "one-way cut", "bridge", "leader cut off",
 	"wiped disk", "retirement", "flickering machine", "rotting disk", "crash in a change of files", "full disk",
 	"member added again", "member replaced", "promotion in haste", "member added before its start", "candidate struck", "operator on an island",
+	"congestion", "long outage", "wrong label",
 }
 
 // String names the kind.
@@ -60,6 +64,7 @@ var defaultWeights = [injectionKinds]float64{
 	injectSplit: 0.7, injectOneWay: 0.7, injectBridge: 0.5, injectIsolation: 1, injectWipe: 0.4,
 	injectRetirement: 0.3, injectFlicker: 0.4, injectRot: 0.6, injectCrashAtFiles: 0.8, injectFullDisk: 0.3,
 	injectReadding: 0.5, injectReplacement: 0.3, injectHaste: 0.3, injectAnnouncement: 0.2, injectStrike: 0.5, injectIsland: 0.4,
+	injectCongestion: 2, injectLongOutage: 0.3, injectMislabel: 0.2,
 }
 
 // Injection is one entry of a run's schedule.

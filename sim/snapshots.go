@@ -17,6 +17,7 @@ type snapshots struct {
 	sends     []*outgoing
 	incoming  *incoming
 	asked     uint64 // how often it was told to receive
+	orders    uint64 // that took time
 }
 
 // file is a snapshot with its label.
@@ -33,6 +34,7 @@ type outgoing struct {
 	offset   int // the next byte
 	attempts int // since the last progress
 	chunks   uint64
+	pace     engine.Duration // that it rests after each chunk
 }
 
 // incoming is a transfer at its receiver.
@@ -41,7 +43,7 @@ type incoming struct {
 	from  engine.NodeID
 	label engine.SnapshotMeta
 	heard engine.Instant
-	done  bool // every byte is here and is being made durable
+	done  bool // every byte is here and is being made durable, or there is no room: nothing is taken any more
 }
 
 func newSnapshots() snapshots {
@@ -133,7 +135,7 @@ func (w *world) sendSnapshot(n *node, a *engine.SendSnapshot) {
 	if a.Offset > 0 {
 		w.counters.Snapshots[Resumed]++
 	}
-	out := &outgoing{id: a.Transfer, to: a.To, file: file, offset: int(a.Offset)}
+	out := &outgoing{id: a.Transfer, to: a.To, file: file, offset: int(a.Offset), pace: w.pace(n, a.Transfer, a.Offset)}
 	s.sends = append(s.sends, out)
 	w.afterAt(n, w.weather.latency, func() { w.sendChunk(n, out) })
 }
@@ -146,7 +148,7 @@ func (w *world) sendChunk(n *node, out *outgoing) {
 	out.chunks++
 	c := stream(w.options.Seed, ofChunks, uint64(n.id), uint64(out.id), uint64(out.offset), out.chunks)
 	to := w.node(out.to)
-	if c.happens(w.weather.broken) {
+	if c.happens(w.breaks(n, out)) {
 		w.interrupt(n, out, c.happens(0.2))
 		return
 	}
@@ -166,7 +168,11 @@ func (w *world) sendChunk(n *node, out *outgoing) {
 	case complete:
 		w.awaitReceipt(n, to, out)
 	default:
-		w.afterAt(n, w.weather.latency+c.between(0, w.weather.jitter), func() { w.sendChunk(n, out) })
+		rest := w.weather.latency + c.between(0, w.weather.jitter)
+		if !w.over {
+			rest += out.pace
+		}
+		w.afterAt(n, rest, func() { w.sendChunk(n, out) })
 	}
 }
 
@@ -191,13 +197,20 @@ func (w *world) receiveChunk(to *node, out *outgoing, c *chance) (arrived, compl
 func (w *world) awaitReceipt(n, to *node, out *outgoing) {
 	in := to.snapshots.incoming
 	in.done = true
-	w.afterAt(to, w.weather.diskLatency, func() { w.complete(to, in) })
-	receiver, life := to, to.life
+	w.afterAt(to, w.weather.diskLatency+w.keeping(to), func() { w.complete(to, in) })
+	w.hearReceipt(n, to, to.life, in, out)
+}
+
+// hearReceipt lets the sender hear of the file when it is there, or learn that nobody will tell it.
+func (w *world) hearReceipt(n, to *node, life int, in *incoming, out *outgoing) {
 	w.afterAt(n, w.weather.diskLatency+2*w.weather.latency, func() {
 		switch {
 		case !slices.Contains(n.snapshots.sends, out):
-		case receiver.life != life || receiver.snapshots.files[out.file.label.ID] == nil || receiver.pausedUntil > w.now ||
-			!w.network.open(out.to, n.id):
+		case to.life != life || to.pausedUntil > w.now || !w.network.open(out.to, n.id):
+			w.interrupt(n, out, false)
+		case to.snapshots.incoming == in:
+			w.afterAt(n, tick/2, func() { w.hearReceipt(n, to, life, in, out) })
+		case to.snapshots.files[out.file.label.ID] == nil:
 			w.interrupt(n, out, false)
 		default:
 			w.endSend(n, out, nil, false)
@@ -245,25 +258,33 @@ func (w *world) receiveSnapshot(n *node, a *engine.ReceiveSnapshot) {
 	}
 	s.asked++
 	c := stream(w.options.Seed, ofChunks, uint64(n.id), uint64(n.life), s.asked)
-	if c.happens(w.weather.noRoom) {
-		w.counters.Faults[NoRoom]++
-		s.incoming = nil
-		id := a.Transfer
-		w.afterAt(n, microsecond, func() {
-			w.step(n, &engine.SnapshotReceived{Now: w.time(n), Transfer: id, Err: errNoRoom})
-		})
-		return
-	}
 	if s.incoming != nil && s.incoming.done {
-		return // every byte is here: the answer is on its way
+		return // the answer is on its way
 	}
 	in := &incoming{id: a.Transfer, from: a.From, label: a.Snapshot, heard: w.now}
 	s.incoming = in
+	if c.happens(w.weather.noRoom) {
+		w.counters.Faults[NoRoom]++
+		in.done = true
+		w.afterAt(n, microsecond+w.keeping(n), func() { w.refuse(n, in) })
+		return
+	}
 	if kept := s.files[a.Snapshot.ID]; kept != nil {
 		s.partial[a.Snapshot.ID] = slices.Clone(kept.bytes)
 	}
-	w.afterAt(n, millisecond, func() { w.expect(n, in) })
+	w.afterAt(n, millisecond+w.keeping(n), func() { w.expect(n, in) })
 	w.awaitBytes(n, in)
+}
+
+// refuse says that there is no room for a snapshot.
+func (w *world) refuse(n *node, in *incoming) {
+	switch now := n.snapshots.incoming; {
+	case now == in:
+		n.snapshots.incoming = nil
+	case now != nil && now.id == in.id: // aborted and offered once more
+		return
+	}
+	w.step(n, &engine.SnapshotReceived{Now: w.time(n), Transfer: in.id, Err: errNoRoom})
 }
 
 func (w *world) expect(n *node, in *incoming) {

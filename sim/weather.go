@@ -32,6 +32,8 @@ type Weather struct {
 	snapshotBytes, chunkBytes       int
 	chunkLoss, chunkDamage          float64 // of a chunk of a snapshot
 	broken, noRoom                  float64 // of a chunk: the transfer ends; of a transfer: there is no room
+	slowTransfers, busyKeeper       float64 // of a transfer, and of what the keeper of snapshots is told to do
+	slowRestore                     float64
 	interruptedRecovery             float64 // crashes while a node starts
 	flickering                      float64 // new machines that lose power again and again
 	failedStart, litter             float64 // of a start: the device fails, a stray file lies there
@@ -72,6 +74,7 @@ func fairWeather() Weather {
 		diskLatency: 2 * millisecond, applyLatency: millisecond, groupCommit: 1 << 20,
 		pinned: 1 << 20, chunkLoss: 0.05, chunkDamage: 0.01, broken: 0.02, noRoom: 0.05, interruptedRecovery: 0.05,
 		flickering: 0.2, failedStart: 0.1, litter: 0.05,
+		slowTransfers: 0.25, busyKeeper: 0.1, slowRestore: 0.1,
 		gap: tick, weights: defaultWeights,
 	}
 }
@@ -87,7 +90,7 @@ func (w *Weather) swarm(c *chance) {
 	}
 	for _, p := range []*float64{
 		&w.drop, &w.duplicate, &w.delay, &w.jumbled, &w.lateTick, &w.interruptedRecovery,
-		&w.chunkLoss, &w.chunkDamage, &w.broken, &w.noRoom,
+		&w.chunkLoss, &w.chunkDamage, &w.broken, &w.noRoom, &w.slowTransfers, &w.busyKeeper, &w.slowRestore,
 	} {
 		*p = min(0.3, *p*swarmed(c))
 	}

@@ -118,7 +118,7 @@ func TestConduct(t *testing.T) {
 			return s.hears(1, 102, accepted, &engine.SendSnapshot{To: 2, Transfer: 9})
 		}},
 		"a snapshot that came is forgotten": {"transfers", func(t *testing.T, s *story) error {
-			require.NoError(t, s.hears(1, 2, &engine.SnapshotOffer{Term: 1, Number: 4, Transfer: 9}, &engine.ReceiveSnapshot{From: 2, Transfer: 9}))
+			require.NoError(t, s.hears(1, 2, &engine.SnapshotOffer{Term: 1, Number: 4, Transfer: 9}, &engine.ReceiveSnapshot{From: 2, Transfer: 9, Snapshot: labelled(7, 1, 5)}))
 			return s.Stepped(1, &engine.SnapshotReceived{Now: 3, Transfer: 9}, nil, s.status[1])
 		}},
 		"a handover without an answer": {"handover", func(t *testing.T, s *story) error {

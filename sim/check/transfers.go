@@ -16,13 +16,17 @@ type transfers struct {
 	inTerm  engine.Term
 	inAfter engine.SendNumber // of the offer that was taken
 	bad     map[engine.TransferID]bool
+	awaits  engine.Index // the snapshot that the host was last told to receive
 }
 
 // outgoing is what a leader does for one member.
 type outgoing struct {
 	sending   engine.TransferID // zero: nothing
 	reaches   engine.Index      // the snapshot that is sent
+	match     engine.Index      // acknowledged in this leadership
+	broughtUp bool              // by a snapshot, in this leadership: what it needs next is kept for it
 	offered   engine.TransferID // that has not ended as far as anybody can see; zero: none
+	upTo      engine.Index      // the snapshot that was offered
 	since     engine.SendNumber // of the first offer since the last answer
 	answered  bool
 	restUntil int // ticks
@@ -38,7 +42,7 @@ func (t *transfers) of(id engine.NodeID) *outgoing {
 	return t.out[id]
 }
 
-func checkTransfers(n *node, before engine.Status, event engine.Event, actions []engine.Action) error {
+func checkTransfers(n *node, before engine.Status, memory image, event engine.Event, actions []engine.Action) error {
 	t := &n.conduct.transfers
 	if err := n.received(event, actions); err != nil {
 		return err
@@ -50,6 +54,9 @@ func checkTransfers(n *node, before engine.Status, event engine.Event, actions [
 	}
 	if _, ticks := event.(*engine.Tick); ticks {
 		t.ticks++
+		if err := n.givesUpTheDead(actions); err != nil {
+			return err
+		}
 	}
 	caughtUp := n.caughtUp(event)
 	if result, ok := event.(*engine.SnapshotSendResult); ok {
@@ -58,6 +65,11 @@ func checkTransfers(n *node, before engine.Status, event engine.Event, actions [
 	for _, action := range actions {
 		if err := n.sends(event, action); err != nil {
 			return err
+		}
+		if change, ok := action.(*engine.PersistSnapshot); ok {
+			if err := n.lets(before, &memory.log, change); err != nil {
+				return err
+			}
 		}
 	}
 	if o := t.out[caughtUp]; o != nil {
@@ -92,12 +104,19 @@ func (n *node) caughtUp(event engine.Event) engine.NodeID {
 	}
 	switch m := incoming.Message.(type) {
 	case *engine.AppendEntriesResponse:
-		if m.Accepted && m.Number != 0 && m.Term == n.status.Term && m.Match >= n.status.Base.Index && m.Match <= n.status.Last.Index {
-			return incoming.From.ID
+		if m.Accepted && m.Number != 0 && m.Term == n.status.Term && m.Match <= n.status.Last.Index {
+			o := n.conduct.transfers.of(incoming.From.ID)
+			o.match = max(o.match, m.Match)
+			if m.Match >= n.status.Base.Index {
+				return incoming.From.ID
+			}
 		}
 	case *engine.SnapshotOfferResponse:
 		if o := n.conduct.transfers.out[incoming.From.ID]; o != nil && m.Verdict == engine.SnapshotHeld {
 			o.offered = 0
+			if m.Number != 0 && m.Term == n.status.Term && m.Match <= n.status.Last.Index {
+				o.match, o.broughtUp = max(o.match, m.Match), true
+			}
 		}
 	default:
 	}
@@ -143,10 +162,6 @@ func (n *node) sends(event engine.Event, action engine.Action) error {
 				o.sending, o.offered, o.answered = 0, 0, true
 			}
 		}
-	case *engine.PersistSnapshot:
-		for _, o := range t.out {
-			o.offered = 0 // the log behind it may have become too long
-		}
 	case *engine.SendSnapshot:
 		o := t.of(a.To)
 		incoming, _ := event.(*engine.Incoming)
@@ -179,11 +194,13 @@ func (n *node) offers(to engine.NodeID, m *engine.SnapshotOffer) error {
 		return violated("transfers", "%v offers %v another snapshot before the one that it offered is here", n.peer.ID, to)
 	case t.bad[m.Transfer]:
 		return violated("transfers", "%v offers %v a snapshot that its host could not read", n.peer.ID, to)
+	case o.match != 0 && o.match >= n.status.Base.Index:
+		return violated("transfers", "%v offers %v a snapshot, which holds %d and so all that the log after %v follows", n.peer.ID, to, o.match, n.status.Base)
 	}
 	if o.answered {
 		o.since, o.answered = m.Number, false
 	}
-	o.restUntil, o.offered = t.ticks+n.conduct.cfg.ElectionTimeoutMinTicks, m.Transfer
+	o.restUntil, o.offered, o.upTo = t.ticks+n.conduct.cfg.ElectionTimeoutMinTicks, m.Transfer, m.Snapshot.Position.Index
 	return nil
 }
 
