@@ -20,6 +20,7 @@ const (
 	ofClock
 	ofRecovery
 	ofIncarnation
+	ofConfiguration
 )
 
 // stream returns the stream of a purpose.

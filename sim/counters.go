@@ -38,6 +38,12 @@ const (
 	ChunkLost
 	ChunkDamaged
 	NoRoom
+	Lull
+	HardTransfer
+	HeldUp
+	ToAndFro
+	SilentRemoved
+	Misconfigured
 	faultKinds
 )
 
@@ -48,6 +54,7 @@ var faultNames = [faultKinds]string{
 	"failed sync", "write on a slow disk", "disk stalled", "node paused", "late tick", "drifting clock",
 	"disk wiped", "wiped member added again", "removed node stopped for good", "snapshot chunk lost", "snapshot damaged on the way",
 	"no room for a snapshot",
+	"clients quiet", "transfer in trouble", "connection held up", "leadership to and fro", "silent voter removed", "misconfigured start",
 }
 
 // String names the fault.

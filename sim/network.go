@@ -15,6 +15,7 @@ type link struct {
 	cuts      int    // faults that sever it at present
 	sent      uint64 // messages given to it
 	delivered uint64 // the newest of them that has arrived
+	heldUntil engine.Instant
 }
 
 func newNetwork() network { return network{} }
@@ -72,7 +73,7 @@ func (w *world) leave(n *node, to engine.NodeID, message engine.Message) {
 		w.counters.Faults[Duplicated]++
 		w.carry(p, w.travel(&c))
 	}
-	w.carry(p, w.travel(&c))
+	w.carry(p, max(0, l.heldUntil.Since(w.now))+w.travel(&c))
 }
 
 // travel draws how long a message takes. Now and then one is held for so long that terms and lives pass meanwhile.

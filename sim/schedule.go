@@ -28,6 +28,9 @@ const (
 	injectIsolation
 	injectWipe
 	injectRetirement
+	injectHardTransfer
+	injectToAndFro
+	injectSilentRemoved
 	injectionKinds
 )
 
@@ -35,6 +38,7 @@ var injectionNames = [injectionKinds]string{
 	"proposal", "batch", "read", "membership change", "transfer of leadership", "capture", "power loss", "kill",
 	"failed sync", "stalled disk", "slow disk", "pause", "partition", "one-way cut", "bridge", "leader cut off",
 	"wiped disk", "retirement",
+	"transfer in trouble", "leadership to and fro", "silent voter removed",
 }
 
 // String names the kind.
@@ -47,7 +51,8 @@ var defaultWeights = [injectionKinds]float64{
 	injectProposal: 40, injectBatch: 12, injectRead: 25, injectChange: 8, injectTransfer: 1.5, injectCapture: 1,
 	injectPowerLoss: 1.5, injectKill: 1, injectFailedSync: 0.3, injectStall: 0.7, injectSlowDisk: 0.7, injectPause: 0.7,
 	injectSplit: 0.7, injectOneWay: 0.7, injectBridge: 0.5, injectIsolation: 1, injectWipe: 0.4,
-	injectRetirement: 0.3,
+	injectRetirement:   0.3,
+	injectHardTransfer: 0.7, injectToAndFro: 0.4, injectSilentRemoved: 0.6,
 }
 
 // Injection is one entry of a run's schedule.
