@@ -21,6 +21,7 @@ const (
 	ofRecovery
 	ofIncarnation
 	ofTrouble
+	ofConfiguration
 )
 
 // stream returns the stream of a purpose.

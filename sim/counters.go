@@ -55,6 +55,12 @@ const (
 	SlowRestore
 	LongOutage
 	Mislabelled
+	Lull
+	HardTransfer
+	HeldUp
+	ToAndFro
+	SilentRemoved
+	Misconfigured
 	faultKinds
 )
 
@@ -70,6 +76,7 @@ var faultNames = [faultKinds]string{
 	"candidate struck", "leader on an island with an operator",
 	"message in a connection that hangs", "message on a slow link", "slow transfer of a snapshot", "slow file of a snapshot",
 	"slow restore", "member gone for long", "snapshot labelled wrongly",
+	"clients quiet", "transfer in trouble", "connection held up", "leadership to and fro", "silent voter removed", "misconfigured start",
 }
 
 // String names the fault.

@@ -24,7 +24,7 @@ func (w *world) end() {
 	w.weather.calm()
 	for i := range w.network.links {
 		for j := range w.network.links[i] {
-			w.network.links[i][j].cuts = 0
+			w.network.links[i][j].cuts, w.network.links[i][j].heldBack = 0, 0
 		}
 	}
 	away := w.chooseAway()

@@ -28,9 +28,9 @@ func (w *world) inject(i Injection) {
 	}
 	switch i.kind {
 	case injectProposal:
-		w.ask(c, func(n *node) { w.propose(n, 1, c) })
+		w.askUnlessQuiet(c, func(n *node) { w.propose(n, 1, c) })
 	case injectBatch:
-		w.ask(c, func(n *node) { w.propose(n, 2+c.intN(6), c) })
+		w.askUnlessQuiet(c, func(n *node) { w.propose(n, 2+c.intN(6), c) })
 	case injectRead:
 		w.ask(c, func(n *node) { w.read(n) })
 	case injectChange:
@@ -71,6 +71,12 @@ func (w *world) injectFault(kind injection, c *chance) {
 		w.congest(c)
 	case injectLongOutage:
 		w.loseForLong(c)
+	case injectHardTransfer:
+		w.hardTransfer(c)
+	case injectToAndFro:
+		w.toAndFro(c)
+	case injectSilentRemoved:
+		w.replaceSilent(c)
 	default:
 		if n := w.victim(c); n != nil {
 			w.injectAt(n, kind, c)

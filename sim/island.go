@@ -21,7 +21,7 @@ func (w *world) island(c *chance) {
 		target = joiner.id
 	}
 	inhabitants := few(c)
-	w.cutOff(func(n *node) bool { return n == leader || n == joiner || inhabitants(n) }, outage(c))
+	w.cutAway(func(n *node) bool { return n == leader || n == joiner || inhabitants(n) }, outage(c))
 	if joiner != nil && leader.met[joiner.id] != (meeting{joiner.incarnation, joiner.life}) {
 		w.shakeHands(leader, joiner.peer(), joiner.life)
 	}
@@ -63,8 +63,8 @@ func few(c *chance) func(*node) bool {
 	return func(n *node) bool { return some&others>>n.id&1 != 0 }
 }
 
-// cutOff cuts everything between a part of the nodes and the others.
-func (w *world) cutOff(inside func(*node) bool, d engine.Duration) {
+// cutAway cuts everything between a part of the nodes and the others.
+func (w *world) cutAway(inside func(*node) bool, d engine.Duration) {
 	var directions [][2]*node
 	for _, a := range w.nodes {
 		for _, b := range w.nodes {

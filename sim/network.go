@@ -17,6 +17,7 @@ type link struct {
 	sent      uint64 // messages given to it
 	delivered uint64 // the newest of them that has arrived
 	congestion
+	heldBack engine.Instant
 }
 
 func newNetwork() network { return network{} }
@@ -81,7 +82,7 @@ func (w *world) leave(n *node, to engine.NodeID, message engine.Message) {
 	case repeated:
 		w.carry(p, w.travel(&c))
 	}
-	w.carry(p, w.travel(&c)+lag)
+	w.carry(p, max(0, l.heldBack.Since(w.now))+w.travel(&c)+lag)
 }
 
 // travel draws how long a message takes. Now and then one is held for so long that terms and lives pass meanwhile.

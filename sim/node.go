@@ -6,6 +6,7 @@ import (
 
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
+	"github.com/yggr-go/yggr/sim/check"
 )
 
 // node is one process, its disk and its clock.
@@ -211,11 +212,12 @@ func (w *world) bear(n *node) {
 	}
 	random := stream(w.options.Seed, ofEngine, uint64(n.id), uint64(n.life))
 	cfg := engine.DefaultConfig(n.id)
-	cfg.Incarnation, cfg.Random = n.incarnation, &random
+	cfg.Incarnation, cfg.Random = n.incarnation, &check.Draws{Source: &random}
 	w.weather.configure(&cfg)
 	if w.telling() {
 		cfg.Tracer = voice{w}
 	}
+	w.misconfigure(n, cfg, recovered)
 	built, err := engine.New(cfg, recovered)
 	if err != nil {
 		w.failf("recovery", "%v does not start: %v", n.id, err)

@@ -86,7 +86,12 @@ func (w *world) isolate(n *node, c *chance) {
 		n = leader
 	}
 	w.counters.Faults[Isolated]++
-	how := c.intN(3)
+	w.cutOff(n, c.intN(3), c)
+	w.keepReading(n, 8, c)
+}
+
+// cutOff cuts a node off from all others: both ways, or (1) only so that it does not hear, or (2) is not heard.
+func (w *world) cutOff(n *node, how int, c *chance) {
 	var directions [][2]*node
 	for _, other := range w.nodes {
 		if other != n && how != 1 {
@@ -97,5 +102,4 @@ func (w *world) isolate(n *node, c *chance) {
 		}
 	}
 	w.sever(directions, outage(c))
-	w.keepReading(n, 8, c)
 }

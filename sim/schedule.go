@@ -41,6 +41,9 @@ const (
 	injectCongestion
 	injectLongOutage
 	injectMislabel
+	injectHardTransfer
+	injectToAndFro
+	injectSilentRemoved
 	injectionKinds
 )
 
@@ -50,6 +53,7 @@ var injectionNames = [injectionKinds]string{
 	"wiped disk", "retirement", "flickering machine", "rotting disk", "crash in a change of files", "full disk",
 	"member added again", "member replaced", "promotion in haste", "member added before its start", "candidate struck", "operator on an island",
 	"congestion", "long outage", "wrong label",
+	"transfer in trouble", "leadership to and fro", "silent voter removed",
 }
 
 // String names the kind.
@@ -65,6 +69,7 @@ var defaultWeights = [injectionKinds]float64{
 	injectRetirement: 0.3, injectFlicker: 0.4, injectRot: 0.6, injectCrashAtFiles: 0.8, injectFullDisk: 0.3,
 	injectReadding: 0.5, injectReplacement: 0.3, injectHaste: 0.3, injectAnnouncement: 0.2, injectStrike: 0.5, injectIsland: 0.4,
 	injectCongestion: 2, injectLongOutage: 0.3, injectMislabel: 0.2,
+	injectHardTransfer: 0.7, injectToAndFro: 0.4, injectSilentRemoved: 0.6,
 }
 
 // Injection is one entry of a run's schedule.

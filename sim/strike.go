@@ -37,7 +37,7 @@ func (w *world) campaigns(n *node) {
 	}
 	w.counters.Faults[Struck]++
 	w.tell("%v asks for votes and is struck", n.id)
-	w.cutOff(func(m *node) bool { return m == n || s.neighbours(m) }, s.outage)
+	w.cutAway(func(m *node) bool { return m == n || s.neighbours(m) }, s.outage)
 	w.afterAt(n, s.after, func() {
 		if s.replaced && w.settled() && w.viable(n.status.Membership, n) {
 			e := w.replacement(n, s.chance, true)

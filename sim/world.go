@@ -73,6 +73,8 @@ type world struct {
 	calm      *node // a leader whom nobody has a reason to disturb; nil: that cannot be said of any
 	calmTerm  engine.Term
 	counters  Counters
+
+	quietUntil engine.Instant // clients propose nothing until then
 }
 
 func newWorld(options Options) *world {
@@ -157,6 +159,7 @@ func (w *world) step(n *node, event engine.Event) {
 		w.judgeCalm(n)
 	}
 	for _, action := range actions {
+		scribbleOn(action)
 		w.carryOut(n, action)
 	}
 }

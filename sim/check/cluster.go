@@ -20,6 +20,7 @@ type Cluster struct {
 	outcomes  outcomes
 	reads     linearizableReads
 	snapshots snapshotRule
+	spread    spread
 }
 
 // New returns the checkers of a cluster that has no history yet.
@@ -110,6 +111,7 @@ func (c *Cluster) Stepped(id engine.NodeID, event engine.Event, actions []engine
 		c.outcomes.stepped(n, event, actions),
 		c.elections.transferred(n, actions),
 		n.behaves(before, memory, event, actions),
+		c.spread.checkTimeouts(n, before, event),
 	)
 }
 

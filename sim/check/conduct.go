@@ -9,21 +9,25 @@ import (
 // conduct is what a node's behaviour towards others and in time is judged by. It belongs to one life, and is there only if
 // the host has told how the engine is configured.
 type conduct struct {
-	cfg       *engine.Config
-	now       engine.Instant // of the node's clock, as of its newest event
-	patience  patience
-	preVotes  preVotes
-	numbers   numbers
-	promises  map[engine.NodeID]promise
-	reads     map[engine.ReadID]readProof
-	met       map[engine.NodeID]engine.Incarnation // as it was last met
-	noticed   engine.Position                      // the newest notice of removal that was believable
-	transfers transfers
-	handover  handover
-	named     bool            // by the newest configuration, as of the last Step
-	joiner    bool            // it has had no configuration yet
-	hinted    engine.Index    // what the newest hint by entries would have reached
-	excluded  engine.Position // as of which the newest notice of removal says that no configuration names the node
+	cfg        *engine.Config
+	now        engine.Instant // of the node's clock, as of its newest event
+	patience   patience
+	preVotes   preVotes
+	numbers    numbers
+	promises   map[engine.NodeID]promise
+	reads      map[engine.ReadID]readProof
+	met        map[engine.NodeID]engine.Incarnation // as it was last met
+	noticed    engine.Position                      // the newest notice of removal that was believable
+	transfers  transfers
+	handover   handover
+	followers  followers
+	rounds     readRounds
+	timeouts   timeouts
+	successors successors
+	named      bool            // by the newest configuration, as of the last Step
+	joiner     bool            // it has had no configuration yet
+	hinted     engine.Index    // what the newest hint by entries would have reached
+	excluded   engine.Position // as of which the newest notice of removal says that no configuration names the node
 }
 
 // Configured reports how the engine of a node's present life is configured. With that the node is also judged by how it
@@ -33,6 +37,7 @@ func (c *Cluster) Configured(id engine.NodeID, cfg engine.Config, now engine.Ins
 	n := c.nodes[id]
 	n.conduct = conduct{cfg: &cfg, now: now, promises: map[engine.NodeID]promise{}, reads: map[engine.ReadID]readProof{}, met: map[engine.NodeID]engine.Incarnation{}}
 	n.conduct.patience.begin(n, now)
+	n.conduct.timeouts.begin(&cfg)
 	if last := len(n.configurations) - 1; last >= 0 {
 		n.conduct.named = names(n.configurations[last].Membership, n.peer)
 	} else {
@@ -47,6 +52,7 @@ func (n *node) behaves(before engine.Status, memory image, event engine.Event, a
 	}
 	n.conduct.numbers.take(n, before, event, actions)
 	return cmp.Or(
+		checkFollowers(n, before, event, actions),
 		checkAnswers(n, event, actions),
 		checkAppends(n, actions),
 		checkPatience(n, before, event, actions),
@@ -54,12 +60,14 @@ func (n *node) behaves(before engine.Status, memory image, event engine.Event, a
 		checkQuorumHeard(n, before, event),
 		checkStalledDisk(n, before, event, actions),
 		checkReadQuorum(n, event, actions),
+		checkReadRounds(n, event, actions),
 		checkChanges(n, event, actions),
 		checkBinding(n, actions),
 		checkLeaving(n, before, event, actions),
 		checkUnapplied(n, before, memory, event, actions),
 		checkTransfers(n, before, memory, event, actions),
 		checkOfferAnswers(n, before, event, actions),
+		checkSuccessor(n, before, event, actions),
 		checkHandover(n, before, event, actions),
 		checkHints(n, actions),
 		checkTrailing(n, before, memory, actions),

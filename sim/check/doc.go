@@ -43,9 +43,15 @@
 //	pre_vote.go       a term is raised after a majority has said that it will do (§9.6)
 //	check_quorum.go   a leader that nobody answers, or whose disk does not, steps down (§6.2)
 //	read_quorum.go    a read has a round or a lease behind it (§6.4)
+//	read_rounds.go    one round serves all reads that wait, and nobody waits for more (§6.4)
+//	timeouts.go       election timeouts are drawn afresh, and not all the shortest (§3.4)
+//	step_back.go      where logs meet is found in rounds of terms, and old news moves nobody back (§3.5)
+//	probing.go        who has not taken an entry is sent one append at a time
+//	commit_told.go    a commit is told at once (§3.5)
 //	change_rules.go   what a leader may change, and when (§4.2.1)
 //	leaving.go        who is no voter any more goes, and says what is committed (§4.2.2)
 //	handover.go       leadership is handed over, and the answer comes in time (§3.10)
+//	successor.go      and to whom: a voter that answers and holds most of the log
 //	transfers.go      one snapshot at a time goes to a member, and not for ever
 //	trailing_log.go   a part of the log stays behind a snapshot
 //	hints.go          a snapshot is hinted at once
