@@ -25,6 +25,7 @@ const (
 
 	maxMembershipSize = 1 << 20
 	snapshotBlockSize = 256 << 10 // of body in one block; the last one may have less, none is empty
+	fullBlock         = blockPrefixSize + snapshotBlockSize
 	blockPrefixSize   = 8
 )
 

@@ -207,7 +207,7 @@ func (b *blockReader) next() ([]byte, error) {
 		return nil, io.EOF
 	}
 	if b.buffer == nil {
-		b.buffer = make([]byte, blockPrefixSize+snapshotBlockSize)
+		b.buffer = make([]byte, min(fullBlock, b.end-b.offset))
 	}
 	size := min(int64(len(b.buffer)), b.end-b.offset)
 	if size <= blockPrefixSize {

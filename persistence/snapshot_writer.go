@@ -128,8 +128,7 @@ func (s *Snapshots) Create(meta engine.SnapshotMeta) (*SnapshotWriter, error) {
 		return nil, fmt.Errorf("persistence: %w", err)
 	}
 	w := &SnapshotWriter{
-		out: &pacedFile{store: s, name: name, file: file}, meta: meta,
-		block: make([]byte, blockPrefixSize, blockPrefixSize+snapshotBlockSize),
+		out: &pacedFile{store: s, name: name, file: file}, meta: meta, block: make([]byte, blockPrefixSize),
 	}
 	w.put(encodeLabel(&meta))
 	return w, nil
@@ -150,10 +149,10 @@ func (s *Snapshots) createAnew(name string) (File, error) {
 // Write adds to the body. After an error nothing more is written, and Commit fails.
 func (w *SnapshotWriter) Write(p []byte) (n int, err error) {
 	for len(p) > 0 && w.err == nil {
-		room := min(len(p), cap(w.block)-len(w.block))
+		room := min(len(p), fullBlock-len(w.block))
 		w.block = append(w.block, p[:room]...)
 		p, n = p[room:], n+room
-		if len(w.block) == cap(w.block) {
+		if len(w.block) == fullBlock {
 			w.flush()
 		}
 	}

@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"slices"
-
 	"github.com/yggr-go/yggr/engine"
 )
 
@@ -52,16 +50,16 @@ func (w *world) carryOutSnapshot(n *node, action engine.Action) {
 	case *engine.SnapshotHint:
 		w.hinted(n)
 	case *engine.DiscardSnapshot:
-		n.snapshots.discard(a.ID)
+		w.afterAt(n, 50*microsecond, func() { w.sweep(n) })
 	case *engine.SendSnapshot:
 		w.sendSnapshot(n, a)
 	case *engine.ReceiveSnapshot:
 		w.receiveSnapshot(n, a)
 	case *engine.AbortSnapshot:
 		w.counters.Snapshots[Aborted]++
-		n.snapshots.sends = slices.DeleteFunc(n.snapshots.sends, func(o *outgoing) bool { return o.id == a.Transfer })
+		n.snapshots.endSends(func(o *outgoing) bool { return o.id == a.Transfer })
 		if n.snapshots.incoming != nil && n.snapshots.incoming.id == a.Transfer {
-			n.snapshots.incoming = nil
+			n.snapshots.drop()
 		}
 	default:
 		w.failf("actions", "%v asks for %T", n.id, action)

@@ -8,7 +8,7 @@ type congestion struct {
 	slow      engine.Duration // how much longer a message takes until then,
 	uneven    bool            // or by how much at most, so that they overtake each other
 
-	heldUntil engine.Instant // until then messages are held
+	heldUntil engine.Instant  // until then messages are held
 	release   engine.Instant  // of what is held; later messages overtake it
 	pace      engine.Duration // between messages that are released
 	held      int

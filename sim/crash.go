@@ -34,7 +34,7 @@ func (w *world) crash(n *node, kill bool, away engine.Duration, c *chance) {
 
 // fallDown ends the process of a node whose disk was cut.
 func (w *world) fallDown(n *node) {
-	kill, away, c := n.cut.odds < 0, n.cut.away, n.cut.chance
+	kill, away := n.cut.odds < 0, n.cut.away
 	w.counters.cut(&n.cut)
 	n.remember(n.files)
 	n.files = n.cut.disarm()
@@ -42,9 +42,6 @@ func (w *world) fallDown(n *node) {
 		n.files = n.opening
 	}
 	w.tell("%v loses its process (killed: %t)", n.id, kill)
-	if !kill {
-		n.snapshots.lose(c)
-	}
 	w.endLife(n)
 	if !kill {
 		w.reboot(n)
@@ -52,12 +49,21 @@ func (w *world) fallDown(n *node) {
 	w.comeBack(n, away)
 }
 
+// fell ends the process of a node if its disk was cut while it did something.
+func (w *world) fell(n *node) bool {
+	if !n.cut.done() {
+		return false
+	}
+	w.fallDown(n)
+	return true
+}
+
 var errSync = errors.New("the device said no")
 
 // failSync lets the next sync of a node's log fail.
 func (w *world) failSync(n *node) {
 	n.disk.failing = true
-	n.faulty.Fail(persistence.Fault{Op: persistence.OpSync, Err: errSync})
+	n.faulty.Fail(persistence.Fault{Op: persistence.OpSync, Path: logPath, Err: errSync})
 }
 
 // diskFailed ends the process whose log could not write, as its host would. What was not synced is still in the page

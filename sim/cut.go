@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"strings"
 
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
@@ -36,8 +37,8 @@ func (c *cut) disarm() *persistence.MemFS {
 
 // operation is called before each operation of the file system.
 func (c *cut) operation(op persistence.Op, path string) {
-	if c.left == 0 {
-		return
+	if c.left == 0 || strings.HasPrefix(path, snapshotsPath) && !changes(op) {
+		return // the next write finds the disk as this finds it
 	}
 	if c.only == nil || c.only(op, path) {
 		c.left--
@@ -52,6 +53,17 @@ func (c *cut) operation(op persistence.Op, path string) {
 	case persistence.OpSync, persistence.OpSyncDir:
 		c.dirty = false
 	default:
+	}
+}
+
+// changes reports whether a disk, or what a crash leaves of it, is another one after an operation.
+func changes(op persistence.Op) bool {
+	switch op {
+	case persistence.OpMkdirAll, persistence.OpCreate, persistence.OpWrite, persistence.OpSync, persistence.OpRename,
+		persistence.OpRemove, persistence.OpSyncDir:
+		return true
+	default:
+		return false
 	}
 }
 

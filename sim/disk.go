@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"strings"
+
 	"github.com/yggr-go/yggr/engine"
 	"github.com/yggr-go/yggr/persistence"
 )
@@ -178,7 +180,7 @@ func (w *world) place(n *node) *persistence.Dir {
 	faulty := persistence.NewFaultFS(n.files, func(op persistence.Op, path string) {
 		n.cut.operation(op, path)
 		n.kept.operation(op, path)
-		if op == persistence.OpSync && n.disk.failing && !n.disk.lost {
+		if op == persistence.OpSync && n.disk.failing && !n.disk.lost && strings.HasPrefix(path, logPath) {
 			n.disk.lost = true
 			n.files.FailWriteback()
 		}

@@ -82,7 +82,7 @@ func TestJudgeOfWhatElseIsInALog(t *testing.T) {
 func TestNeighbours(t *testing.T) {
 	var b neighbour
 	files := persistence.NewMemFS()
-	dir := persistence.NewDir(files, "log", persistence.Options{SegmentSize: 16 << 10})
+	dir := persistence.NewDir(files, logPath, persistence.Options{SegmentSize: 16 << 10})
 	id := persistence.Identity{Cluster: engine.ClusterID{Name: clusterName}, Node: 1, Incarnation: 1}
 	storage, err := dir.Create(id, engine.HardState{}, nil)
 	require.NoError(t, err)

@@ -96,7 +96,7 @@ func TestJudgeOfSnapshots(t *testing.T) {
 	w := quiet(t, 3)
 	n := w.leader()
 	w.restore(n, engine.SnapshotMeta{ID: 1})
-	require.ErrorContains(t, w.err, "was removed")
+	require.ErrorContains(t, w.err, "no such snapshot")
 
 	w = quiet(t, 3)
 	n = w.leader()
@@ -104,7 +104,9 @@ func TestJudgeOfSnapshots(t *testing.T) {
 	s.position.Index++
 	bytes := s.encode(100)
 	label := engine.SnapshotMeta{ID: 1, Position: s.position, Membership: s.membership, ConfigurationIndex: s.configuration}
-	n.snapshots.files[1] = &file{bytes: bytes}
+	taken, err := writeSnapshot(n.snapshots.store, label, bytes)
+	require.NoError(t, err)
+	label.Checksum = taken.Checksum
 	w.restore(n, label)
 	require.NoError(t, w.err)
 	w.restore(n, label)
@@ -112,7 +114,8 @@ func TestJudgeOfSnapshots(t *testing.T) {
 
 	w = quiet(t, 3)
 	n = w.leader()
-	n.snapshots.files[1] = &file{bytes: bytes}
+	_, err = writeSnapshot(n.snapshots.store, label, bytes)
+	require.NoError(t, err)
 	label.Position.Index++
 	w.restore(n, label)
 	require.ErrorContains(t, w.err, "finds the state at")

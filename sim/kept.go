@@ -93,7 +93,7 @@ type inventory struct {
 
 // takeInventory looks through the files of a node's log.
 func (w *world) takeInventory(n *node) (found inventory) {
-	names, err := n.files.List("log")
+	names, err := n.files.List(logPath)
 	w.fail(err)
 	var segments []string
 	spares := 0
@@ -130,7 +130,7 @@ func (w *world) takeInventory(n *node) (found inventory) {
 }
 
 func (w *world) sizeOf(n *node, name string) int64 {
-	file, err := n.files.OpenRead(filepath.Join("log", name))
+	file, err := n.files.OpenRead(filepath.Join(logPath, name))
 	w.fail(err)
 	if err != nil {
 		return 0

@@ -25,7 +25,7 @@ func (w *world) litter(n *node, c *chance) {
 	w.tell("somebody leaves a file %q in the directory of %v", name, n.id)
 	w.counters.Faults[Littered]++
 	_, err = file.WriteAt(w.litterContent(n, c), 0)
-	w.fail(errors.Join(err, file.Close()))
+	w.fail(errors.Join(err, file.Sync(), file.Close())) // who copies files of a log for it to use makes them durable
 }
 
 func (w *world) litterName(c *chance) string {

@@ -3,7 +3,6 @@ package sim
 import (
 	"encoding/binary"
 	"errors"
-	"hash/fnv"
 
 	"github.com/yggr-go/yggr/engine"
 )
@@ -122,12 +121,12 @@ func (w *world) compare(n *node) {
 
 // restore puts a snapshot in the place of the machine's state.
 func (w *world) restore(n *node, label engine.SnapshotMeta) {
-	file := n.snapshots.files[label.ID]
-	if file == nil {
-		w.failf("snapshots", "%v restores snapshot %x, which was removed", n.id, label.ID)
+	body, err := w.load(n, label)
+	if err != nil {
+		w.failf("snapshots", "%v restores snapshot %x, and cannot: %v", n.id, label.ID, err)
 		return
 	}
-	restored, err := decodeState(file.bytes)
+	restored, err := decodeState(body)
 	if err != nil || restored.position != label.Position || restored.configuration != label.ConfigurationIndex ||
 		restored.membership.String() != label.Membership.String() {
 		w.failf("snapshots", "%v restores snapshot %v and finds the state at %v (%v)", n.id, label, restored.position, err)
@@ -190,11 +189,4 @@ func decodeState(file []byte) (state, error) {
 		position: engine.Position{Term: engine.Term(x[0]), Index: engine.Index(x[1])}, sum: x[2],
 		configuration: engine.Index(x[3]), membership: membership,
 	}, err
-}
-
-// checksum is over a whole file.
-func checksum(file []byte) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write(file)
-	return h.Sum64()
 }

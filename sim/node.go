@@ -133,7 +133,7 @@ func (w *world) reincarnate(n *node, founder bool) {
 	n.incarnation = engine.Incarnation(c.Uint64() | 1)
 	n.founder, n.pinned, n.recorded, n.full = founder, founder, founder, false
 	n.neighbour = neighbour{}
-	n.files, n.snapshots, n.attic = persistence.NewMemFS(), newSnapshots(), nil
+	n.files, n.snapshots, n.attic = persistence.NewMemFS(), snapshots{}, nil
 	w.reboot(n)
 }
 
@@ -158,6 +158,9 @@ func (w *world) start(n *node) {
 	storage, err := w.open(n, dir)
 	if err != nil && !n.cut.done() {
 		storage, err = w.openAgain(n, dir, err)
+	}
+	if err == nil {
+		err = w.openSnapshots(n)
 	}
 	if n.cut.done() {
 		w.counters.Faults[InterruptedStart]++
@@ -198,13 +201,13 @@ func (w *world) bear(n *node) {
 	n.met, n.written = map[engine.NodeID]meeting{}, false
 	n.waiters, n.reads = map[engine.Index]waiter{}, map[engine.ReadID]engine.Index{}
 	if stored.Snapshot.ID != 0 {
-		file := n.snapshots.files[stored.Snapshot.ID]
-		if file == nil || file.label.Position != stored.Snapshot.Position {
-			w.failf("recovery", "%v starts from snapshot %x at %v, which it does not have", n.id, stored.Snapshot.ID, stored.Snapshot.Position)
+		label, err := n.snapshots.store.Label(stored.Snapshot.ID)
+		if err != nil || label.Position != stored.Snapshot.Position {
+			w.failf("recovery", "%v starts from snapshot %x at %v, and finds %v: %v", n.id, stored.Snapshot.ID, stored.Snapshot.Position, label, err)
 			return
 		}
-		recovered.Snapshot = file.label
-		w.restore(n, file.label)
+		recovered.Snapshot, n.snapshots.complete = label, 2 // there may be others
+		w.restore(n, label)
 	}
 	if err := w.checker.Started(n.peer(), recovered); err != nil {
 		w.fail(err)

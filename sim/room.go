@@ -49,7 +49,7 @@ func (w *world) ranOut(n *node) {
 
 // waitsForRoom reports whether a node that has no state yet found no room for one. A state that exists opens on any disk.
 func (w *world) waitsForRoom(n *node) bool {
-	exists, err := persistence.NewDir(n.files, "log", persistence.Options{}).Exists()
+	exists, err := persistence.NewDir(n.files, logPath, persistence.Options{}).Exists()
 	if !n.full || exists || err != nil {
 		return false
 	}
@@ -90,7 +90,7 @@ func (w *world) relieve(n *node) {
 // judgeRoom holds a log that has looked for room to what it says: nearly full below its reserve, and no longer with an
 // eighth above it. What counts besides what is free is in files that the log has made ahead of need.
 func (w *world) judgeRoom(n *node, found inventory) {
-	free, err := n.files.FreeBytes("log")
+	free, err := n.files.FreeBytes(logPath)
 	w.fail(err)
 	reserve, told := w.weather.disks.reserve, n.storage.NearlyFull()
 	if most := free + found.prepared; most < reserve && !told {

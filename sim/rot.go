@@ -28,7 +28,6 @@ func (w *world) rot(n *node, c *chance) {
 		w.tell("%v is shut down", n.id)
 	}
 	n.files = n.files.CrashKeeping(rand.New(c), pick(c, []float64{0, 1, c.float()}))
-	n.snapshots.lose(c)
 	proven := n.disk.proven
 	w.endLife(n)
 	w.reboot(n)

@@ -5,14 +5,13 @@ import (
 	"slices"
 
 	"github.com/yggr-go/yggr/engine"
+	"github.com/yggr-go/yggr/persistence"
 )
 
-// snapshots are what a node's host keeps of them. Complete files are durable: a host says that it has one only then.
+// snapshots are what a node's host does with them in its present life. The files are on the node's disk.
 type snapshots struct {
-	files   map[uint64]*file
-	partial map[uint64][]byte // what has come of files that are not complete, by snapshot; a part of it survives a crash
-
-	// Of the present life.
+	store     *persistence.Snapshots
+	complete  int // files that the sweep has not looked at, and those that it left: at least
 	capturing bool
 	sends     []*outgoing
 	incoming  *incoming
@@ -20,52 +19,50 @@ type snapshots struct {
 	orders    uint64 // that took time
 }
 
-// file is a snapshot with its label.
-type file struct {
-	label engine.SnapshotMeta
-	bytes []byte
-}
-
 // outgoing is a transfer at its sender.
 type outgoing struct {
 	id       engine.TransferID
 	to       engine.NodeID
-	file     *file
-	offset   int // the next byte
-	attempts int // since the last progress
+	file     *persistence.SnapshotReader
+	offset   int64 // the next byte
+	attempts int   // since the last progress
 	chunks   uint64
 	pace     engine.Duration // that it rests after each chunk
 }
 
 // incoming is a transfer at its receiver.
 type incoming struct {
-	id    engine.TransferID
-	from  engine.NodeID
-	label engine.SnapshotMeta
-	heard engine.Instant
-	done  bool // every byte is here and is being made durable, or there is no room: nothing is taken any more
-}
-
-func newSnapshots() snapshots {
-	return snapshots{files: map[uint64]*file{}, partial: map[uint64][]byte{}}
+	id      engine.TransferID
+	from    engine.NodeID
+	label   engine.SnapshotMeta
+	file    *persistence.SnapshotReceiver // nil until the host has looked for what is here
+	heard   engine.Instant
+	damaged bool // on the way
+	done    bool // every byte is here and is being made durable, or there is no room: nothing is taken any more
+	kept    bool // it is complete
 }
 
 // forget is what the end of a process does.
-func (s *snapshots) forget() { s.capturing, s.sends, s.incoming = false, nil, nil }
+func (s *snapshots) forget() { *s = snapshots{} }
 
-// lose takes from each partial file what a power loss takes.
-func (s *snapshots) lose(c *chance) {
-	ids := make([]uint64, 0, len(s.partial))
-	for id := range s.partial {
-		ids = append(ids, id)
+// drop ends what is received. What has come stays.
+func (s *snapshots) drop() {
+	if s.incoming != nil && s.incoming.file != nil {
+		_ = s.incoming.file.Close() // it can only fail to tell of earlier failures
 	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		s.partial[id] = s.partial[id][:c.intN(len(s.partial[id])+1)]
-	}
+	s.incoming = nil
 }
 
-func (s *snapshots) discard(id uint64) { delete(s.files, id) }
+// endSends ends the transfers of which gone says so.
+func (s *snapshots) endSends(gone func(*outgoing) bool) {
+	s.sends = slices.DeleteFunc(s.sends, func(o *outgoing) bool {
+		if !gone(o) {
+			return false
+		}
+		_ = o.file.Close() // it was only read
+		return true
+	})
+}
 
 // hinted takes a snapshot, mostly: a host is free not to.
 func (w *world) hinted(n *node) {
@@ -84,58 +81,34 @@ func (w *world) capture(n *node, c *chance) {
 	n.snapshots.capturing = true
 	w.counters.Snapshots[Captured]++
 	w.lastLabel++
-	bytes := s.encode(w.weather.snapshotBytes)
-	taken := &file{bytes: bytes, label: engine.SnapshotMeta{
+	body := s.encode(w.weather.snapshotBytes)
+	label := engine.SnapshotMeta{
 		ID: w.lastLabel<<8 | uint64(n.id), Position: s.position, Membership: s.membership, ConfigurationIndex: s.configuration,
-		Size: uint64(len(bytes)), Checksum: checksum(bytes),
-	}}
-	w.tell("%v captures snapshot %v", n.id, taken.label)
-	w.afterAt(n, c.between(millisecond, 3*tick), func() {
-		n.snapshots.capturing = false
-		n.snapshots.files[taken.label.ID] = taken
-		w.step(n, &engine.SnapshotTaken{Now: w.time(n), Snapshot: taken.label})
-	})
-}
-
-// sweep removes the files that nobody needs.
-func (w *world) sweep(n *node) {
-	if n.engine == nil || len(n.snapshots.files) < 2 {
-		return
 	}
-	keep := n.engine.SnapshotsInUse()
-	for _, t := range n.machine.waiting {
-		if t.restore != nil {
-			keep = append(keep, t.restore.ID)
-		}
-	}
-	for id := range n.snapshots.files {
-		if !slices.Contains(keep, id) {
-			delete(n.snapshots.files, id)
-		}
-	}
+	w.tell("%v captures snapshot %v", n.id, label)
+	w.afterAt(n, c.between(millisecond, 3*tick), func() { w.keep(n, label, body) })
 }
 
 var (
 	errBroken  = errors.New("the connection broke")
 	errNoRoom  = errors.New("no room on the disk")
-	errDamaged = errors.New("the bytes are not those that were announced")
 	errTooLong = errors.New("nothing came for too long")
 )
 
 // sendSnapshot begins to send, or goes on.
 func (w *world) sendSnapshot(n *node, a *engine.SendSnapshot) {
 	s := &n.snapshots
-	s.sends = slices.DeleteFunc(s.sends, func(o *outgoing) bool { return o.id == a.Transfer })
-	file := s.files[a.Snapshot.ID]
-	if file == nil {
-		w.failf("snapshots", "%v is to send snapshot %x, which was removed", n.id, a.Snapshot.ID)
+	s.endSends(func(o *outgoing) bool { return o.id == a.Transfer })
+	file, err := s.store.Open(a.Snapshot.ID)
+	if err != nil {
+		w.failf("snapshots", "%v is to send snapshot %x, and cannot: %v", n.id, a.Snapshot.ID, err)
 		return
 	}
 	w.counters.Snapshots[Begun]++
 	if a.Offset > 0 {
 		w.counters.Snapshots[Resumed]++
 	}
-	out := &outgoing{id: a.Transfer, to: a.To, file: file, offset: int(a.Offset), pace: w.pace(n, a.Transfer, a.Offset)}
+	out := &outgoing{id: a.Transfer, to: a.To, file: file, offset: int64(a.Offset), pace: w.pace(n, a.Transfer, a.Offset)}
 	s.sends = append(s.sends, out)
 	w.afterAt(n, w.weather.latency, func() { w.sendChunk(n, out) })
 }
@@ -179,18 +152,30 @@ func (w *world) sendChunk(n *node, out *outgoing) {
 // receiveChunk takes bytes in. It reports whether the receiver wants them, and whether they were the last ones.
 func (w *world) receiveChunk(to *node, out *outgoing, c *chance) (arrived, complete bool) {
 	in := to.snapshots.incoming
-	if to.engine == nil || in == nil || in.id != out.id || in.done || len(to.snapshots.partial[in.label.ID]) < out.offset {
+	if to.engine == nil || in == nil || in.id != out.id || in.done || in.file == nil || int64(in.file.Offset()) < out.offset {
 		return false, false
 	}
-	end := min(out.offset+w.weather.chunkBytes, len(out.file.bytes))
-	chunk := slices.Clone(out.file.bytes[out.offset:end])
+	out.offset = int64(in.file.Offset()) // the word that these bytes are here was lost
+	chunk := make([]byte, min(int64(w.weather.chunkBytes), out.file.Size()-out.offset))
+	if _, err := out.file.File().ReadAt(chunk, out.offset); err != nil {
+		w.failf("snapshots", "snapshot %x cannot be read at %d: %v", out.file.Meta().ID, out.offset, err)
+		return false, false
+	}
 	if c.happens(w.weather.chunkDamage) && len(chunk) > 0 {
 		chunk[c.intN(len(chunk))] ^= 1
+		in.damaged = true
+	}
+	err := in.file.Append(uint64(out.offset), chunk)
+	if w.fell(to) {
+		return false, false
+	}
+	if err != nil {
+		w.noRoomFor(to, in, err)
+		return false, false
 	}
 	in.heard, out.attempts = w.now, 0
-	to.snapshots.partial[in.label.ID] = append(to.snapshots.partial[in.label.ID][:out.offset], chunk...)
-	out.offset = end
-	return true, end == len(out.file.bytes)
+	out.offset += int64(len(chunk))
+	return true, out.offset == out.file.Size()
 }
 
 // awaitReceipt lets the receiver verify and sync the file, and the sender hear of it.
@@ -210,32 +195,12 @@ func (w *world) hearReceipt(n, to *node, life int, in *incoming, out *outgoing) 
 			w.interrupt(n, out, false)
 		case to.snapshots.incoming == in:
 			w.afterAt(n, tick/2, func() { w.hearReceipt(n, to, life, in, out) })
-		case to.snapshots.files[out.file.label.ID] == nil:
+		case !in.kept:
 			w.interrupt(n, out, false)
 		default:
 			w.endSend(n, out, nil, false)
 		}
 	})
-}
-
-// complete makes a file of what has come, if it is what was announced.
-func (w *world) complete(n *node, in *incoming) {
-	if n.snapshots.incoming != in {
-		if now := n.snapshots.incoming; now == nil || now.id != in.id { // aborted while this was on its way
-			w.step(n, &engine.SnapshotReceived{Now: w.time(n), Transfer: in.id})
-		}
-		return
-	}
-	n.snapshots.incoming = nil
-	bytes := n.snapshots.partial[in.label.ID]
-	delete(n.snapshots.partial, in.label.ID)
-	if uint64(len(bytes)) != in.label.Size || checksum(bytes) != in.label.Checksum {
-		w.counters.Faults[ChunkDamaged]++
-		w.step(n, &engine.SnapshotReceived{Now: w.time(n), Transfer: in.id, Err: errDamaged})
-		return
-	}
-	n.snapshots.files[in.label.ID] = &file{label: in.label, bytes: bytes}
-	w.step(n, &engine.SnapshotReceived{Now: w.time(n), Transfer: in.id})
 }
 
 // interrupt fails a transfer at its sender. What has arrived stays where it is.
@@ -245,7 +210,7 @@ func (w *world) interrupt(n *node, out *outgoing, unreadable bool) {
 }
 
 func (w *world) endSend(n *node, out *outgoing, err error, unreadable bool) {
-	n.snapshots.sends = slices.DeleteFunc(n.snapshots.sends, func(o *outgoing) bool { return o == out })
+	n.snapshots.endSends(func(o *outgoing) bool { return o == out })
 	w.step(n, &engine.SnapshotSendResult{Now: w.time(n), Transfer: out.id, Err: err, Unreadable: unreadable})
 }
 
@@ -261,6 +226,7 @@ func (w *world) receiveSnapshot(n *node, a *engine.ReceiveSnapshot) {
 	if s.incoming != nil && s.incoming.done {
 		return // the answer is on its way
 	}
+	s.drop()
 	in := &incoming{id: a.Transfer, from: a.From, label: a.Snapshot, heard: w.now}
 	s.incoming = in
 	if c.happens(w.weather.noRoom) {
@@ -269,10 +235,7 @@ func (w *world) receiveSnapshot(n *node, a *engine.ReceiveSnapshot) {
 		w.afterAt(n, microsecond+w.keeping(n), func() { w.refuse(n, in) })
 		return
 	}
-	if kept := s.files[a.Snapshot.ID]; kept != nil {
-		s.partial[a.Snapshot.ID] = slices.Clone(kept.bytes)
-	}
-	w.afterAt(n, millisecond+w.keeping(n), func() { w.expect(n, in) })
+	w.afterAt(n, millisecond+w.keeping(n), func() { w.ready(n, in) })
 	w.awaitBytes(n, in)
 }
 
@@ -287,12 +250,6 @@ func (w *world) refuse(n *node, in *incoming) {
 	w.step(n, &engine.SnapshotReceived{Now: w.time(n), Transfer: in.id, Err: errNoRoom})
 }
 
-func (w *world) expect(n *node, in *incoming) {
-	if n.snapshots.incoming != in || !in.done { // it may come too late: then it is for the engine to ignore
-		w.step(n, &engine.SnapshotExpected{Now: w.time(n), Transfer: in.id, Offset: uint64(len(n.snapshots.partial[in.label.ID]))})
-	}
-}
-
 // patience is how long a host waits for the next bytes.
 const patience = 40 * tick
 
@@ -304,7 +261,7 @@ func (w *world) awaitBytes(n *node, in *incoming) {
 		case w.now.Since(in.heard) < patience:
 			w.awaitBytes(n, in)
 		default:
-			n.snapshots.incoming = nil
+			n.snapshots.drop()
 			w.step(n, &engine.SnapshotReceived{Now: w.time(n), Transfer: in.id, Err: errTooLong})
 		}
 	})
