@@ -104,9 +104,11 @@ func (w *world) takeInventory(n *node) (found inventory) {
 		case strings.HasPrefix(name, "spare"):
 			size := w.sizeOf(n, name)
 			found.prepared += size
-			if size == n.segmentSize && spares < keptSpares {
+			switch {
+			case name == "spare.tmp": // that is the next one, while it is being filled
+			case size == n.segmentSize && spares < keptSpares:
 				spares++
-			} else {
+			default:
 				found.needless++
 			}
 		}
