@@ -11,6 +11,8 @@ import (
 type cut struct {
 	left   int            // operations before it; zero: none is to come
 	at     persistence.Op // which operations count; empty: all
+	large  bool           // only those of a write that takes several sectors count
+	small  bool           // the one under way does not
 	chance *chance
 	odds   float64         // of each unsynced sector to survive; negative: the process is killed and nothing is lost
 	dirty  bool            // something was written or renamed since the last sync
@@ -21,7 +23,7 @@ type cut struct {
 
 // arm lets the crash come at one of the next operations.
 func (c *cut) arm(operations int, chance *chance) {
-	c.left, c.at, c.chance, c.copy, c.dirty = operations, "", chance, nil, false
+	c.left, c.at, c.large, c.chance, c.copy, c.dirty = operations, "", false, chance, nil, false
 	c.odds = []float64{0, 1, 0.5, chance.float()}[chance.intN(4)]
 }
 
@@ -39,7 +41,7 @@ func (c *cut) operation(op persistence.Op, _ string) {
 	if c.left == 0 {
 		return
 	}
-	if c.at == "" || c.at == op {
+	if (c.at == "" || c.at == op) && (!c.large || !c.small) {
 		c.left--
 	}
 	if c.left == 0 {

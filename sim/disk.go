@@ -112,6 +112,7 @@ func (w *world) write(n *node, items []write) (engine.Seq, error) {
 	var batch persistence.Batch
 	var seq engine.Seq
 	var commit engine.Index
+	n.cut.small = sizeOf(items) < 3*sector
 	for i := range items {
 		item := &items[i]
 		switch {
@@ -140,6 +141,17 @@ func (w *world) write(n *node, items []write) (engine.Seq, error) {
 	return seq, n.storage.Write(&batch)
 }
 
+// sizeOf is about how much will be written, in bytes.
+func sizeOf(items []write) int {
+	size := 0
+	for i := range items {
+		for j := range items[i].entries {
+			size += 16 + len(items[i].entries[j].Data)
+		}
+	}
+	return size
+}
+
 // confirm tells the engine what is durable, and removes the snapshots that nobody needs.
 func (w *world) confirm(n *node) {
 	w.step(n, &engine.Persisted{Now: w.time(n), Seq: n.disk.confirmed})
@@ -152,7 +164,7 @@ func (w *world) proveLog(n *node) {
 		return
 	}
 	if n.written {
-		n.written = false
+		n.written, n.cut.small = false, true
 		err := n.storage.Write(&persistence.Batch{})
 		if n.cut.done() {
 			w.fallDown(n)

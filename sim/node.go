@@ -23,16 +23,16 @@ type node struct {
 	pausedUntil engine.Instant
 	clock       clock
 
-	files   *persistence.MemFS
-	opening *persistence.MemFS   // as it was when the node started; see Options.lyingDisk
-	cut     cut                  // where a crash comes in the middle of something
-	faulty  *persistence.FaultFS // in front of files, of this life
-	storage persistence.Storage
-	pinned  bool                 // knows the whole id of its cluster
-	opened  uint64               // use-ids of segments drawn so far
-	flicker int                  // how many lives to come are cut short
-	failing failing              // at the newest start
-	attic   []*persistence.MemFS // what earlier lives saw on the disk when they ended
+	files    *persistence.MemFS
+	opening  *persistence.MemFS   // as it was when the node started; see Options.lyingDisk
+	cut      cut                  // where a crash comes in the middle of something
+	faulty   *persistence.FaultFS // in front of files, of this life
+	storage  persistence.Storage
+	pinned   bool   // knows the whole id of its cluster
+	opened   uint64 // use-ids of segments drawn so far
+	flickers flickering
+	failing  failing              // at the newest start
+	attic    []*persistence.MemFS // what the disk was when earlier lives ended
 
 	disk      disk
 	machine   machine
