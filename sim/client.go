@@ -53,8 +53,8 @@ func (w *world) propose(n *node, count int, c *chance) {
 	for i := range commands {
 		k.commands++
 		size := 8 + c.intN(40)
-		if c.happens(0.05) {
-			size += c.intN(2000) // more than a sector, so that a write of it can be torn
+		if c.happens(w.weather.largeValues) {
+			size += c.intN(3000) // more than a sector, so that a write of it can be torn
 		}
 		if c.happens(w.weather.disks.pages) {
 			size = pageSize(c)

@@ -38,6 +38,7 @@ func (w *world) fallDown(n *node) {
 	w.counters.cut(&n.cut)
 	n.remember(n.files)
 	n.files = n.cut.disarm()
+	n.remember(n.files.Kill())
 	if !kill && w.options.lyingDisk {
 		n.files = n.opening
 	}

@@ -12,6 +12,8 @@ import (
 type cut struct {
 	left   int                                       // operations before it; zero: none is to come
 	only   func(op persistence.Op, path string) bool // operations that count; nil: all
+	large  bool                                      // only those of a write that takes several sectors count
+	small  bool                                      // the one under way does not
 	chance *chance
 	odds   float64         // of each unsynced sector to survive; negative: the process is killed and nothing is lost
 	dirty  bool            // something was written or renamed since the last sync
@@ -22,7 +24,7 @@ type cut struct {
 
 // arm lets the crash come at one of the next operations.
 func (c *cut) arm(operations int, chance *chance) {
-	c.left, c.only, c.chance, c.copy, c.dirty = operations, nil, chance, nil, false
+	c.left, c.only, c.large, c.chance, c.copy, c.dirty = operations, nil, false, chance, nil, false
 	c.odds = []float64{0, 1, 0.5, chance.float()}[chance.intN(4)]
 }
 
@@ -40,7 +42,7 @@ func (c *cut) operation(op persistence.Op, path string) {
 	if c.left == 0 || strings.HasPrefix(path, snapshotsPath) && !changes(op) {
 		return // the next write finds the disk as this finds it
 	}
-	if c.only == nil || c.only(op, path) {
+	if (c.only == nil || c.only(op, path)) && (!c.large || !c.small) {
 		c.left--
 	}
 	if c.left == 0 {

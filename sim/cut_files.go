@@ -16,7 +16,7 @@ func (w *world) crashAtFiles(n *node, c *chance) {
 	if c.happens(0.2) {
 		n.cut.odds = -1
 	}
-	n.flicker = c.intN(3)
+	n.flickers = flickering{c.intN(3), pick(c, flickerPatterns)}
 }
 
 // changesFiles tells operations on the files of a log from the writing of batches.

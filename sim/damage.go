@@ -115,6 +115,14 @@ func (s *specimen) lose(d *damage, c *chance) {
 	d.what += fmt.Sprintf("%s is gone", name)
 }
 
+// anAttic returns one of the old copies of the disk; an empty one if there is none.
+func (s *specimen) anAttic(c *chance) *persistence.MemFS {
+	if len(s.attic) == 0 {
+		return persistence.NewMemFS()
+	}
+	return pick(c, s.attic)
+}
+
 // undo brings back what stood in the place of a batch when an earlier life ended: its write was acknowledged, and not made.
 // Where that is another batch with the same number nothing but the chain of batches tells them apart; so it is not the last
 // one, which nothing follows.
@@ -125,16 +133,15 @@ func (s *specimen) undo(d *damage, c *chance) {
 		old     []byte
 	}
 	var places []place
-	for _, files := range s.attic {
-		for i, segment := range s.segments {
-			old, now := content(files, segment.name), content(s.files, segment.name)
-			for _, b := range segment.batches {
-				end := b.Offset + b.Size
-				if (specimenBatch{i, b}) == s.last || int64(len(old)) < end || bytes.Equal(old[b.Offset:end], now[b.Offset:end]) {
-					continue
-				}
-				places = append(places, place{segment.name, b.Offset, old[b.Offset:end]})
+	attic := s.anAttic(c)
+	for i, segment := range s.segments {
+		old, now := content(attic, segment.name), content(s.files, segment.name)
+		for _, b := range segment.batches {
+			end := b.Offset + b.Size
+			if (specimenBatch{i, b}) == s.last || int64(len(old)) < end || bytes.Equal(old[b.Offset:end], now[b.Offset:end]) {
+				continue
 			}
+			places = append(places, place{segment.name, b.Offset, old[b.Offset:end]})
 		}
 	}
 	if len(places) == 0 {
@@ -149,11 +156,7 @@ func (s *specimen) undo(d *damage, c *chance) {
 // bringBack lets a file come back that was there when an earlier life ended, and often another one go for it. One that
 // is still there comes back as it was, but for the newest segment, to which nothing bears witness.
 func (s *specimen) bringBack(d *damage, c *chance) {
-	if len(s.attic) == 0 {
-		s.lose(d, c)
-		return
-	}
-	attic := pick(c, s.attic)
+	attic := s.anAttic(c)
 	names, _ := attic.List(logPath)
 	now := s.names()
 	newest := s.segments[len(s.segments)-1].name
@@ -171,7 +174,11 @@ func (s *specimen) bringBack(d *damage, c *chance) {
 	}
 	overwrite(d.files, name, 0, content(attic, name))
 	d.what = fmt.Sprintf("%s is as it was long ago; ", name)
-	if i := c.intN(len(s.segments)); c.happens(0.5) && !s.bearsWitness(i, name) {
+	i := c.intN(len(s.segments))
+	if c.happens(0.5) {
+		i = s.last.segment
+	}
+	if c.happens(0.6) && !s.bearsWitness(i, name) {
 		_ = d.files.Remove(inLog(s.segments[i].name))
 		d.what += s.segments[i].name + " is gone"
 	}

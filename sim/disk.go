@@ -114,6 +114,7 @@ func (w *world) write(n *node, items []write) (engine.Seq, error) {
 	var batch persistence.Batch
 	var seq engine.Seq
 	var commit engine.Index
+	n.cut.small = sizeOf(items) < 3*sector
 	for i := range items {
 		item := &items[i]
 		switch {
@@ -149,6 +150,17 @@ func (w *world) write(n *node, items []write) (engine.Seq, error) {
 	return seq, nil
 }
 
+// sizeOf is about how much will be written, in bytes.
+func sizeOf(items []write) int {
+	size := 0
+	for i := range items {
+		for j := range items[i].entries {
+			size += 16 + len(items[i].entries[j].Data)
+		}
+	}
+	return size
+}
+
 // confirm tells the engine what is durable, and removes the snapshots that nobody needs.
 func (w *world) confirm(n *node) {
 	w.step(n, &engine.Persisted{Now: w.time(n), Seq: n.disk.confirmed})
@@ -161,6 +173,7 @@ func (w *world) proveLog(n *node) {
 		return
 	}
 	if n.idles() {
+		n.cut.small = true
 		err := w.tidy(n)
 		if n.cut.done() {
 			w.fallDown(n)

@@ -33,7 +33,7 @@ func (w *world) failStart(n *node, c *chance) {
 	known, err := persistence.NewDir(n.files, logPath, persistence.Options{}).Exists()
 	w.fail(err)
 	n.failing = failing{known: known, fault: persistence.Fault{
-		Op: pick(c, startOps), After: c.intN(3), Err: errDevice, Done: c.happens(0.3), Short: c.intN(2 * sector),
+		Op: pick(c, startOps), After: c.intN(2) * c.intN(4), Err: errDevice, Done: c.happens(0.3), Short: c.intN(2 * sector),
 	}}
 	n.faulty.Fail(n.failing.fault)
 }

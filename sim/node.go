@@ -31,13 +31,13 @@ type node struct {
 	cut         cut                  // where a crash comes in the middle of something
 	faulty      *persistence.FaultFS // in front of files, of this life
 	storage     persistence.Storage
-	pinned      bool                 // knows the whole id of its cluster
-	recorded    bool                 // and its disk does
-	segmentSize int64                // in the present life
-	opened      uint64               // use-ids of segments drawn so far
-	flicker     int                  // how many lives to come are cut short
+	pinned      bool   // knows the whole id of its cluster
+	recorded    bool   // and its disk does
+	segmentSize int64  // in the present life
+	opened      uint64 // use-ids of segments drawn so far
+	flickers    flickering
 	failing     failing              // at the newest start
-	attic       []*persistence.MemFS // what earlier lives saw on the disk when they ended
+	attic       []*persistence.MemFS // what the disk was when earlier lives ended
 	full        bool                 // something else leaves its disk little room
 	relief      int                  // ticks until its host makes room again
 	kept        kept

@@ -37,6 +37,7 @@ type Weather struct {
 	interruptedRecovery             float64 // crashes while a node starts
 	flickering                      float64 // new machines that lose power again and again
 	failedStart, litter             float64 // of a start: the device fails, a stray file lies there
+	largeValues                     float64 // commands that take several sectors
 	gap                             engine.Duration
 	weights                         [injectionKinds]float64
 	total                           float64
@@ -61,6 +62,8 @@ func drawWeather(seed uint64) Weather {
 		w.swarm(&c)
 	}
 	w.disks = drawDiskWeather(seed, w.segmentSize)
+	values := stream(seed, ofWeather, 4)
+	w.largeValues = pick(&values, []float64{0.05, 0.05, 0.5})
 	w.sum()
 	return w
 }
