@@ -42,6 +42,7 @@ const (
 	DiskRanOut
 	CutInFiles
 	Flickered
+	Relapsed
 	faultKinds
 )
 
@@ -53,6 +54,7 @@ var faultNames = [faultKinds]string{
 	"disk wiped", "wiped member added again", "removed node stopped for good", "snapshot chunk lost", "snapshot damaged on the way",
 	"no room for a snapshot",
 	"disk nearly filled by others", "disk ran out of room", "crash in a change of files", "power lost again soon",
+	"crash soon after a switch to a snapshot",
 }
 
 // String names the fault.

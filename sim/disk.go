@@ -171,10 +171,11 @@ func (w *world) proveLog(n *node) {
 func (w *world) open(n *node) (persistence.Storage, error) {
 	n.cut.files = n.files
 	w.resize(n)
+	n.kept.sizes = map[string]int64{}
 	n.disk.failing, n.disk.lost = false, false // that was of the life before
 	faulty := persistence.NewFaultFS(n.files, func(op persistence.Op, path string) {
 		n.cut.operation(op, path)
-		n.kept.operation(op, path)
+		w.watch(n, op, path)
 		if op == persistence.OpSync && n.disk.failing && !n.disk.lost {
 			n.disk.lost = true
 			n.files.FailWriteback()

@@ -9,7 +9,7 @@ import (
 // readProof is what is known of a read when it is asked.
 type readProof struct {
 	after engine.SendNumber // answers to this number and higher ones prove leadership
-	lease bool              // it can be served without asking
+	given bool              // it was given since, or none is needed: the read may still wait for what it has to see
 }
 
 // promise is a peer's minimum election timeout, as it told.
@@ -36,9 +36,15 @@ func checkReadQuorum(n *node, event engine.Event, actions []engine.Action) error
 		}
 	default:
 	}
+	if len(c.reads) > 0 && c.numbers.leads(n) {
+		c.prove(c.numbers.quorum(n))
+	}
 	for _, action := range actions {
-		if failed, ok := action.(*engine.ReadFailed); ok && failed.Reason == engine.ReadNotLeader && failed.Leader != n.status.Leader {
-			return violated("read quorum", "%v sends read %d to %v, and its leader is %v", n.peer.ID, failed.ID, failed.Leader, n.status.Leader)
+		if failed, ok := action.(*engine.ReadFailed); ok {
+			delete(c.reads, failed.ID)
+			if failed.Reason == engine.ReadNotLeader && failed.Leader != n.status.Leader {
+				return violated("read quorum", "%v sends read %d to %v, and its leader is %v", n.peer.ID, failed.ID, failed.Leader, n.status.Leader)
+			}
 		}
 		ready, ok := action.(*engine.ReadReady)
 		if !ok {
@@ -46,12 +52,21 @@ func checkReadQuorum(n *node, event engine.Event, actions []engine.Action) error
 		}
 		proof := c.reads[ready.ID]
 		delete(c.reads, ready.ID)
-		if quorum := c.numbers.quorum(n); !proof.lease && quorum < proof.after {
+		if quorum := c.numbers.quorum(n); !proof.given && quorum < proof.after {
 			return violated("read quorum", "%v serves read %d: a majority has answered up to #%d, which was sent before #%d and before the read came",
 				n.peer.ID, ready.ID, quorum, proof.after)
 		}
 	}
 	return nil
+}
+
+// prove takes note of the reads that a majority's answers prove. Once they do a change of the voters takes nothing back.
+func (c *conduct) prove(quorum engine.SendNumber) {
+	for id, proof := range c.reads {
+		if quorum >= proof.after {
+			c.reads[id] = readProof{proof.after, true}
+		}
+	}
 }
 
 // sentBefore returns the highest number that was sent before this Step.
