@@ -19,6 +19,7 @@ func (w *world) carryOut(n *node, action engine.Action) {
 	case *engine.PersistSnapshot:
 		change := *a
 		w.operator.installed(&change)
+		w.switched(n, &change)
 		w.enqueue(n, write{seq: a.Seq, change: &change})
 	case *engine.Send:
 		w.send(n, a)

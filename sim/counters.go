@@ -46,6 +46,7 @@ const (
 	DiskFilled
 	DiskRanOut
 	CutInFiles
+	Relapsed
 	Struck
 	Marooned
 	Held
@@ -73,6 +74,7 @@ var faultNames = [faultKinds]string{
 	"no room for a snapshot", "life of a flickering machine cut short", "device failed at a start", "file left by somebody",
 	"damage to a disk judged", "of these refused as damage",
 	"disk nearly filled by others", "disk ran out of room", "crash in a change of files",
+	"crash soon after a switch to a snapshot",
 	"candidate struck", "leader on an island with an operator",
 	"message in a connection that hangs", "message on a slow link", "slow transfer of a snapshot", "slow file of a snapshot",
 	"slow restore", "member gone for long", "snapshot labelled wrongly",

@@ -189,10 +189,13 @@ func (w *world) proveLog(n *node) {
 func (w *world) place(n *node) *persistence.Dir {
 	n.cut.files = n.files
 	w.resize(n)
+	n.kept.sizes = map[string]int64{}
 	n.disk.failing, n.disk.lost = false, false // that was of the life before
 	faulty := persistence.NewFaultFS(n.files, func(op persistence.Op, path string) {
 		n.cut.operation(op, path)
-		n.kept.operation(op, path)
+		if strings.HasPrefix(path, logPath) {
+			w.watch(n, op, path)
+		}
 		if op == persistence.OpSync && n.disk.failing && !n.disk.lost && strings.HasPrefix(path, logPath) {
 			n.disk.lost = true
 			n.files.FailWriteback()

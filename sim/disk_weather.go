@@ -12,6 +12,7 @@ type diskWeather struct {
 	pages     float64 // of commands: they are about as large as a block
 	hints     float64 // of batches: they tell the commit index
 	neighbour bool    // another group shares every log
+	relapse   float64 // of switches to a snapshot: the process crashes soon after
 }
 
 func drawDiskWeather(seed uint64, segmentSize int64) diskWeather {
@@ -19,14 +20,15 @@ func drawDiskWeather(seed uint64, segmentSize int64) diskWeather {
 	return diskWeather{
 		resized:   pick(&c, []float64{0, 0.1, 0.5}),
 		reserve:   segmentSize * int64(2+c.intN(4)),
-		pages:     pick(&c, []float64{0, 0, 0.05, 0.3}),
+		pages:     pick(&c, []float64{0, 0.1, 0.2, 0.4}),
 		hints:     pick(&c, []float64{1, 1, 0.5, 0.1}),
 		neighbour: c.happens(0.2),
+		relapse:   pick(&c, []float64{0, 0.02, 0.05}),
 	}
 }
 
-// pageSize draws the size of a command that fills a block, or nearly, together with what a log writes around it.
-func pageSize(c *chance) int { return 3700 + c.intN(400) }
+// pageSize draws the size of a command that fills a block, just so or just not, together with what a log writes around it.
+func pageSize(c *chance) int { return 3800 + c.intN(240) }
 
 // resize draws the size that segments have in a life of a node.
 func (w *world) resize(n *node) {
@@ -60,7 +62,7 @@ func (w *world) lookAfter(n *node) {
 		w.failf("recovery", "%v does not find what another group had in its log: a log of %d entries after %v, committed up to %d",
 			n.id, len(found.Entries), found.Base, found.Commit)
 	}
-	n.kept = kept{writing: n.kept.writing, oldest: w.takeInventory(n).oldest}
+	n.kept = kept{writing: n.kept.writing, sizes: n.kept.sizes, oldest: w.takeInventory(n).oldest, untidy: tidyTicks}
 	n.kept.began(neighbours, &found)
 }
 

@@ -14,9 +14,10 @@ type kept struct {
 	writing string // the segment that was last written to
 	oldest  string // when the life began
 	groups  [groups]whereabouts
-	untidy  int       // ticks at which the log is still asked to tidy up
-	late    int       // how often that changed nothing although there was something to do
-	found   inventory // at the tick before, if nothing was written since
+	untidy  int              // ticks at which the log is still asked to tidy up
+	sizes   map[string]int64 // of segments that are open
+	late    int              // how often that changed nothing although there was something to do
+	found   inventory        // at the tick before, if nothing was written since
 }
 
 // whereabouts are those of one group's entries.
@@ -27,10 +28,24 @@ type whereabouts struct {
 
 var _ persistence.Recorder = (*kept)(nil)
 
-// operation is called before each operation of the file system.
-func (k *kept) operation(op persistence.Op, path string) {
-	if op == persistence.OpWrite && strings.HasSuffix(path, ".log") {
-		k.writing = filepath.Base(path)
+// watch is called before each operation of the file system. It holds that no write makes a segment longer: all of its
+// blocks are there before it is used.
+func (w *world) watch(n *node, op persistence.Op, path string) {
+	if !strings.HasSuffix(path, ".log") {
+		return
+	}
+	k, name := &n.kept, filepath.Base(path)
+	switch op {
+	case persistence.OpWrite:
+		k.writing = name
+	case persistence.OpOpen:
+		k.sizes[name] = w.sizeOf(n, name)
+	case persistence.OpClose:
+		if was, size := k.sizes[name], w.sizeOf(n, name); was != 0 && size > was {
+			w.failf("kept", "%v has made segment %s longer, from %d bytes to %d", n.id, name, was, size)
+		}
+		delete(k.sizes, name)
+	default:
 	}
 }
 
@@ -81,7 +96,7 @@ func (k *kept) oldestNeeded(limit string) string {
 
 const (
 	keptSpares = 4 // how many freed segments a log may keep for the next ones
-	maxLate    = 3 // how often in a row tidying up may change nothing: a name may fail to change
+	maxLate    = 2 // how often in a row tidying up may change nothing: a name may fail to change
 )
 
 // inventory is what a directory holds.

@@ -38,8 +38,11 @@ func checkReadQuorum(n *node, event engine.Event, actions []engine.Action) error
 	}
 	c.confirm(n)
 	for _, action := range actions {
-		if failed, ok := action.(*engine.ReadFailed); ok && failed.Reason == engine.ReadNotLeader && failed.Leader != n.status.Leader {
-			return violated("read quorum", "%v sends read %d to %v, and its leader is %v", n.peer.ID, failed.ID, failed.Leader, n.status.Leader)
+		if failed, ok := action.(*engine.ReadFailed); ok {
+			delete(c.reads, failed.ID)
+			if failed.Reason == engine.ReadNotLeader && failed.Leader != n.status.Leader {
+				return violated("read quorum", "%v sends read %d to %v, and its leader is %v", n.peer.ID, failed.ID, failed.Leader, n.status.Leader)
+			}
 		}
 		ready, ok := action.(*engine.ReadReady)
 		if !ok {
