@@ -20,6 +20,7 @@ const (
 	ofClock
 	ofRecovery
 	ofIncarnation
+	ofHeld
 )
 
 // stream returns the stream of a purpose.

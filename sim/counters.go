@@ -40,6 +40,7 @@ const (
 	NoRoom
 	Struck
 	Marooned
+	Held
 	faultKinds
 )
 
@@ -50,6 +51,7 @@ var faultNames = [faultKinds]string{
 	"failed sync", "write on a slow disk", "disk stalled", "node paused", "late tick", "drifting clock",
 	"disk wiped", "wiped member added again", "removed node stopped for good", "snapshot chunk lost", "snapshot damaged on the way",
 	"no room for a snapshot", "candidate struck", "leader on an island with an operator",
+	"message held by a cut",
 }
 
 // String names the fault.

@@ -166,7 +166,11 @@ func (w *world) readd(c *chance) {
 // replace puts a new machine in the place of a member, under its id: the old one dies and its disk with it, before or after
 // it is removed.
 func (w *world) replace(c *chance) {
-	if n := w.anyMember(c); n != nil && w.settled() {
+	n := w.anyMember(c)
+	if lost := w.lostMember(); lost != nil && c.happens(0.6) {
+		n = lost
+	}
+	if n != nil && w.settled() {
 		w.set(w.replacement(n, c, c.happens(0.7)))
 	}
 }
@@ -309,6 +313,22 @@ func (w *world) anyMember(c *chance) *node {
 	for i := range members {
 		m := members[(first+i)%len(members)]
 		if n := w.node(m.ID); n != nil && n.running() && n.incarnation == m.Incarnation && (n != leader || c.happens(0.2)) {
+			return n
+		}
+	}
+	return nil
+}
+
+// lostMember returns a member that runs and that the leader has not heard of lately, as an operator sees it; nil if there is
+// none.
+func (w *world) lostMember() *node {
+	leader := w.leader()
+	if leader == nil {
+		return nil
+	}
+	for _, m := range leader.status.Membership.Members {
+		n := w.node(m.ID)
+		if n != nil && n != leader && n.running() && n.incarnation == m.Incarnation && n.status.Leader != leader.id {
 			return n
 		}
 	}
