@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/yggr-go/yggr/engine"
 )
 
@@ -92,6 +94,18 @@ func promoteIt(w *world, e *errand, leader *node) bool {
 func handToIt(w *world, e *errand, leader *node) bool {
 	w.askTransfer(leader, e.target.id)
 	return true
+}
+
+// takesOver hands leadership to the target until it leads, or as often as a tool tries.
+func takesOver() errandStep {
+	tries := 0
+	return func(w *world, e *errand, leader *node) bool {
+		if tries++; leader == e.target || tries > 8 {
+			return true
+		}
+		w.askTransfer(leader, e.target.id)
+		return false
+	}
 }
 
 // crowd lets clients write a lot at once.
@@ -241,9 +255,9 @@ func (w *world) promoteInHaste(c *chance) {
 		w.request(leader, engine.ConfigChange{Kind: engine.ChangePromote, Target: e.target.id, Force: e.chance.happens(0.1)})
 		return true
 	}
-	slow := func(w *world, e *errand, _ *node) bool {
-		if m, _ := e.target.status.Membership.Lookup(e.target.id); m.Role == 0 || !e.target.running() {
-			return false // it knows of nothing yet
+	slow := func(w *world, e *errand, leader *node) bool {
+		if !e.target.running() || !closeTo(leader, e.target) {
+			return false
 		}
 		e.target.disk.stalledUntil = w.now + engine.Instant(e.chance.between(tick/2, 6*tick))
 		w.counters.Faults[Stalled]++
@@ -251,7 +265,14 @@ func (w *world) promoteInHaste(c *chance) {
 	}
 	steps := []errandStep{addIt(engine.ChangeAddLearner)}
 	steps = append(steps, sometimes(c, 0.8, slow)...)
-	w.set(newErrand(n, c, append(steps, crowd, crowd, crowd, ask, crowd, breathe(), ask, breathe(), ask, promoteIt)...))
+	w.set(newErrand(n, c, append(steps, crowd, crowd, crowd, crowd, ask, crowd, breathe(), ask, breathe(), ask, promoteIt)...))
+}
+
+// closeTo reports whether a leader's status shows that a member lacks nothing that is committed.
+func closeTo(leader, n *node) bool {
+	return slices.ContainsFunc(leader.status.Followers, func(f engine.FollowerStatus) bool {
+		return f.ID == n.id && f.State == "replicate" && f.Match >= leader.status.Commit
+	})
 }
 
 // breathe waits for the next look.
