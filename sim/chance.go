@@ -22,6 +22,7 @@ const (
 	ofIncarnation
 	ofTrouble
 	ofConfiguration
+	ofHeld
 )
 
 // stream returns the stream of a purpose.

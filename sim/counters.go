@@ -49,6 +49,7 @@ const (
 	Relapsed
 	Struck
 	Marooned
+	HeldByCut
 	Held
 	SlowLink
 	SlowTransfer
@@ -75,7 +76,7 @@ var faultNames = [faultKinds]string{
 	"damage to a disk judged", "of these refused as damage",
 	"disk nearly filled by others", "disk ran out of room", "crash in a change of files",
 	"crash soon after a switch to a snapshot",
-	"candidate struck", "leader on an island with an operator",
+	"candidate struck", "leader on an island with an operator", "message held by a cut",
 	"message in a connection that hangs", "message on a slow link", "slow transfer of a snapshot", "slow file of a snapshot",
 	"slow restore", "member gone for long", "snapshot labelled wrongly",
 	"clients quiet", "transfer in trouble", "connection held up", "leadership to and fro", "silent voter removed", "misconfigured start",

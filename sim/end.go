@@ -115,6 +115,7 @@ func (w *world) heal(n *node, away bool) {
 // until lets time pass until something holds, but not for more ticks than the budget has.
 func (w *world) until(budget int, what string, holds func() bool) bool {
 	start := w.now
+	budget = int(w.weather.stretched(engine.Duration(budget)))
 	for w.err == nil && !holds() {
 		if w.now.Since(start) > engine.Duration(budget)*tick {
 			w.failf("liveness", "not within %d ticks without a fault: %s\n%s", budget, what, w.describe())

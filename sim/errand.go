@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/yggr-go/yggr/engine"
 )
 
@@ -94,6 +96,18 @@ func handToIt(w *world, e *errand, leader *node) bool {
 	return true
 }
 
+// takesOver hands leadership to the target until it leads, or as often as a tool tries.
+func takesOver() errandStep {
+	tries := 0
+	return func(w *world, e *errand, leader *node) bool {
+		if tries++; leader == e.target || tries > 8 {
+			return true
+		}
+		w.askTransfer(leader, e.target.id)
+		return false
+	}
+}
+
 // crowd lets clients write a lot at once.
 func crowd(w *world, e *errand, leader *node) bool {
 	for range 1 + e.chance.intN(4) {
@@ -166,7 +180,11 @@ func (w *world) readd(c *chance) {
 // replace puts a new machine in the place of a member, under its id: the old one dies and its disk with it, before or after
 // it is removed.
 func (w *world) replace(c *chance) {
-	if n := w.anyMember(c); n != nil && w.settled() {
+	n := w.anyMember(c)
+	if lost := w.lostMember(); lost != nil && c.happens(0.6) {
+		n = lost
+	}
+	if n != nil && w.settled() {
 		w.set(w.replacement(n, c, c.happens(0.7)))
 	}
 }
@@ -237,9 +255,9 @@ func (w *world) promoteInHaste(c *chance) {
 		w.request(leader, engine.ConfigChange{Kind: engine.ChangePromote, Target: e.target.id, Force: e.chance.happens(0.1)})
 		return true
 	}
-	slow := func(w *world, e *errand, _ *node) bool {
-		if m, _ := e.target.status.Membership.Lookup(e.target.id); m.Role == 0 || !e.target.running() {
-			return false // it knows of nothing yet
+	slow := func(w *world, e *errand, leader *node) bool {
+		if !e.target.running() || !closeTo(leader, e.target) {
+			return false
 		}
 		e.target.disk.stalledUntil = w.now + engine.Instant(e.chance.between(tick/2, 6*tick))
 		w.counters.Faults[Stalled]++
@@ -247,7 +265,14 @@ func (w *world) promoteInHaste(c *chance) {
 	}
 	steps := []errandStep{addIt(engine.ChangeAddLearner)}
 	steps = append(steps, sometimes(c, 0.8, slow)...)
-	w.set(newErrand(n, c, append(steps, crowd, crowd, crowd, ask, crowd, breathe(), ask, breathe(), ask, promoteIt)...))
+	w.set(newErrand(n, c, append(steps, crowd, crowd, crowd, crowd, ask, crowd, breathe(), ask, breathe(), ask, promoteIt)...))
+}
+
+// closeTo reports whether a leader's status shows that a member lacks nothing that is committed.
+func closeTo(leader, n *node) bool {
+	return slices.ContainsFunc(leader.status.Followers, func(f engine.FollowerStatus) bool {
+		return f.ID == n.id && f.State == "replicate" && f.Match >= leader.status.Commit
+	})
 }
 
 // breathe waits for the next look.
@@ -309,6 +334,22 @@ func (w *world) anyMember(c *chance) *node {
 	for i := range members {
 		m := members[(first+i)%len(members)]
 		if n := w.node(m.ID); n != nil && n.running() && n.incarnation == m.Incarnation && (n != leader || c.happens(0.2)) {
+			return n
+		}
+	}
+	return nil
+}
+
+// lostMember returns a member that runs and that the leader has not heard of lately, as an operator sees it; nil if there is
+// none.
+func (w *world) lostMember() *node {
+	leader := w.leader()
+	if leader == nil {
+		return nil
+	}
+	for _, m := range leader.status.Membership.Members {
+		n := w.node(m.ID)
+		if n != nil && n != leader && n.running() && n.incarnation == m.Incarnation && n.status.Leader != leader.id {
 			return n
 		}
 	}

@@ -140,6 +140,10 @@ func (w *world) keepReading(n *node, reads int, c *chance) {
 	if n.status.Role != engine.Leader {
 		return
 	}
+	if w.weather.long() {
+		w.readOn(n, c)
+		return
+	}
 	at := engine.Duration(0)
 	for range reads {
 		at += c.between(0, tick)

@@ -65,7 +65,9 @@ func (w *world) leave(n *node, to engine.NodeID, message engine.Message) {
 		w.tell("  %v sends %v %s", n.id, to, scenario.MessageText(message))
 	}
 	if l.cuts > 0 {
-		w.counters.Faults[Unreachable]++
+		if !w.hold(n, to, message) {
+			w.counters.Faults[Unreachable]++
+		}
 		return
 	}
 	c := stream(w.options.Seed, ofLink, uint64(n.id), uint64(to), l.sent)

@@ -4,6 +4,7 @@ import "github.com/yggr-go/yggr/engine"
 
 // sever cuts directions between nodes for a while. Several faults may cut the same one.
 func (w *world) sever(directions [][2]*node, d engine.Duration) {
+	d = w.weather.stretched(d)
 	moves := make([]int, len(directions))
 	for i, x := range directions {
 		l := w.network.link(x[0].id, x[1].id)

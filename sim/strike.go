@@ -1,6 +1,10 @@
 package sim
 
-import "github.com/yggr-go/yggr/engine"
+import (
+	"slices"
+
+	"github.com/yggr-go/yggr/engine"
+)
 
 // strike is the fate of a node that is about to take over: when it asks for votes, it and its neighbours lose the rest of
 // the cluster, and soon after that it dies. So a few have given it their votes, and nobody else knows.
@@ -21,7 +25,7 @@ func (w *world) strikeCandidate(c *chance) {
 		return
 	}
 	n.struck = &strike{
-		neighbours: few(c), after: c.between(microsecond, 3*millisecond), outage: c.between(2*tick, 40*tick),
+		neighbours: w.rack(leader, n, c), after: c.between(microsecond, 3*millisecond), outage: c.between(2*tick, 40*tick),
 		replaced: c.happens(0.7), away: c.between(tick/2, 20*tick), chance: c,
 	}
 	if c.happens(0.8) {
@@ -41,11 +45,27 @@ func (w *world) campaigns(n *node) {
 	w.afterAt(n, s.after, func() {
 		if s.replaced && w.settled() && w.viable(n.status.Membership, n) {
 			e := w.replacement(n, s.chance, true)
-			e.steps = append(e.steps, handToIt) // what was begun is to be done
+			e.steps = append(e.steps, takesOver()) // what was begun is to be done
 			w.set(e)
 			return
 		}
 		w.counters.Faults[PowerLoss]++
 		w.crash(n, false, s.away, s.chance)
 	})
+}
+
+// rack draws the neighbours of a node: mostly as many as the others can do without, and the leader is not one of them.
+func (w *world) rack(leader, n *node, c *chance) func(*node) bool {
+	voters := leader.status.Membership.Voters()
+	if c.happens(0.3) || len(voters) < 5 {
+		return few(c)
+	}
+	first, size := c.intN(len(voters)), 1+c.intN((len(voters)-1)/2-1)
+	var inside []engine.NodeID
+	for i := range voters {
+		if id := voters[(first+i)%len(voters)]; id != leader.id && id != n.id && len(inside) < size {
+			inside = append(inside, id)
+		}
+	}
+	return func(m *node) bool { return slices.Contains(inside, m.id) }
 }

@@ -16,12 +16,15 @@ type Weather struct {
 
 	heartbeat, electionMin, electionMax int // ticks
 	uneven                              int // ticks by which the timeouts of nodes may differ
+	salt                                uint64
 	lease, preVote                      bool
+	greedy                              bool // leases are as long as each node's own timeouts allow
 	limits                              limits
 	batchTicks, batchEntries            int
 
 	latency, jitter                 engine.Duration // of a message
 	drop, duplicate, delay, jumbled float64         // of a message: lost, repeated, held for long, or overtaken
+	held                            float64         // of a message into a cut: it comes later
 	lateTick                        float64
 	diskLatency, applyLatency       engine.Duration
 	groupCommit                     int // writes that one sync covers at most
@@ -73,7 +76,7 @@ func fairWeather() Weather {
 	return Weather{
 		preVote: true, drift: true,
 		latency: 500 * microsecond, jitter: 4 * millisecond,
-		drop: 0.01, duplicate: 0.01, delay: 0.003, jumbled: 0.02, lateTick: 0.05,
+		drop: 0.01, duplicate: 0.01, delay: 0.003, jumbled: 0.02, held: 0.03, lateTick: 0.05,
 		diskLatency: 2 * millisecond, applyLatency: millisecond, groupCommit: 1 << 20,
 		pinned: 1 << 20, chunkLoss: 0.05, chunkDamage: 0.01, broken: 0.02, noRoom: 0.05, interruptedRecovery: 0.05,
 		flickering: 0.2, failedStart: 0.1, litter: 0.05,
@@ -92,7 +95,7 @@ func (w *Weather) swarm(c *chance) {
 		}
 	}
 	for _, p := range []*float64{
-		&w.drop, &w.duplicate, &w.delay, &w.jumbled, &w.lateTick, &w.interruptedRecovery,
+		&w.drop, &w.duplicate, &w.delay, &w.jumbled, &w.held, &w.lateTick, &w.interruptedRecovery,
 		&w.chunkLoss, &w.chunkDamage, &w.broken, &w.noRoom, &w.slowTransfers, &w.busyKeeper, &w.slowRestore,
 	} {
 		*p = min(0.3, *p*swarmed(c))
@@ -117,6 +120,7 @@ func (w *Weather) swarm(c *chance) {
 	for _, p := range []*float64{&w.flickering, &w.failedStart, &w.litter} {
 		*p = min(0.5, *p*swarmed(c))
 	}
+	w.patient(c)
 }
 
 // swarmed is zero in two of five cases, and otherwise between a quarter and eight.
@@ -140,7 +144,7 @@ func (w *Weather) sum() {
 
 // timeout returns the minimum election timeout of a node, in ticks. It never changes, as leases demand.
 func (w *Weather) timeout(id engine.NodeID) int {
-	return w.electionMin + int(scrambled(uint64(id)))&0xff%(w.uneven+1)
+	return w.electionMin + int(scrambled(uint64(id)+w.salt)&0xff)%(w.uneven+1)
 }
 
 // configure sets what of an engine's configuration the weather decides.
@@ -149,7 +153,7 @@ func (w *Weather) configure(cfg *engine.Config) {
 	cfg.TickInterval = tick
 	cfg.HeartbeatIntervalTicks, cfg.ElectionTimeoutMinTicks, cfg.ElectionTimeoutMaxTicks = w.heartbeat, w.electionMin+longer, w.electionMax+longer
 	cfg.PreVote = w.preVote
-	if lease := w.electionMin - w.heartbeat - 1; w.lease && lease > 0 {
+	if lease := w.leaseOf(longer); w.lease && lease > 0 {
 		cfg.LeaseDurationTicks = lease
 	}
 	cfg.MaxBatchDelayTicks = w.batchTicks
