@@ -57,6 +57,7 @@ func drawWeather(seed uint64) Weather {
 	if w.Default = c.happens(0.6); !w.Default {
 		w.swarm(&c)
 	}
+	w.captureOften(seed)
 	w.sum()
 	return w
 }
@@ -69,7 +70,7 @@ func fairWeather() Weather {
 		drop: 0.01, duplicate: 0.01, delay: 0.003, jumbled: 0.02, lateTick: 0.05,
 		diskLatency: 2 * millisecond, applyLatency: millisecond, groupCommit: 1 << 20,
 		pinned: 1 << 20, chunkLoss: 0.05, chunkDamage: 0.01, broken: 0.02, noRoom: 0.05, interruptedRecovery: 0.05,
-		slowTransfers: 0.25, busyKeeper: 0.1, slowRestore: 0.1,
+		slowTransfers: 0.25, busyKeeper: 0.2, slowRestore: 0.1,
 		gap: tick, weights: defaultWeights,
 	}
 }
