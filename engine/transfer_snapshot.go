@@ -137,9 +137,8 @@ func (e *Engine) snapshotHeld(p *progress, m *SnapshotOfferResponse) {
 	if p.state != installing {
 		return
 	}
-	if p.match < e.log.base.Index { // the log behind that snapshot is gone: it needs a newer one
-		e.endTransfer(p)
-		return
+	if p.match < e.log.base.Index {
+		return // the log behind that snapshot is gone: a transfer under way is of a newer one
 	}
 	p.catchingUp = true
 	e.resumeReplication(p)

@@ -294,6 +294,29 @@ func TestWhatIsKeptForAFollowerIsBounded(t *testing.T) {
 	require.NotEqual(t, m.Transfer, offers[0].Transfer)
 }
 
+// TestALateAnswerEndsNoLaterTransfer: the follower has installed a snapshot that the leader had given up, because the log behind
+// it is gone. By the time that the leader hears of it the next one is on its way.
+func TestALateAnswerEndsNoLaterTransfer(t *testing.T) {
+	a, first := offering(t, func(cfg *Config) { cfg.MaxPinnedBytes = 0 })
+	a.propose("x")
+	a.sync()
+	a.accept(3, 10)
+	a.applyAll()
+	a.step(&SnapshotTaken{Snapshot: a.label(10, 10)})
+	a.sync()
+	require.Equal(t, Index(10), a.Status().Base.Index)
+	offers := a.alive(12)
+	require.NotEmpty(t, offers)
+	second := offers[len(offers)-1]
+	require.Equal(t, uint64(10), second.Snapshot.ID)
+	require.Empty(t, a.answerOffer(first, SnapshotHeld, 0, 9))
+	require.Len(t, pick[*SendSnapshot](a.answerOffer(second, SnapshotAccepted, 0, 0)), 1)
+	require.Empty(t, a.answerOffer(first, SnapshotHeld, 0, 9), "it goes on")
+	actions := a.answerOffer(second, SnapshotHeld, 0, 10)
+	require.Len(t, pick[*AbortSnapshot](actions), 1)
+	require.Equal(t, "replicate", a.Status().Followers[0].State)
+}
+
 // TestAnArbitraryFollowerStaysInTheDrawing lets a follower say anything, hosts do anything and the leader compact, and
 // holds every change of its state against the drawing at progress. What a follower that keeps the rules does is held
 // by TestProgressAgainstItsStateMachine.

@@ -15,6 +15,11 @@ type congestion struct {
 	repeated  bool // the sender does not know what came, and sends it once more at once
 }
 
+// draining reports whether something of what was held is still to come.
+func (g *congestion) draining(now engine.Instant) bool {
+	return now < g.release+engine.Instant(g.held)*engine.Instant(g.pace)
+}
+
 // troubled reports whether the direction is slow or hangs.
 func (g *congestion) troubled(now engine.Instant) bool { return now < g.slowUntil || now < g.heldUntil }
 
@@ -40,25 +45,27 @@ func (g *congestion) lag(w *world, c *chance) engine.Duration {
 // It may be the follower that is overloaded: then its disk takes as long.
 func (w *world) congest(c *chance) {
 	from, to := pick(c, w.nodes), pick(c, w.nodes)
+	there, back := c.happens(0.6), c.happens(0.6)
 	if leader := w.leader(); leader != nil && c.happens(0.8) {
 		from = leader
+		if members := w.broughtUp(leader); len(members) > 0 && c.happens(0.5) {
+			to, back = pick(c, members), true
+		} else if followers := leader.status.Followers; len(followers) > 0 {
+			to, there = w.node(pick(c, followers).ID), true
+		}
 	}
-	if members := w.broughtUp(from); len(members) > 0 && c.happens(0.7) {
-		to = pick(c, members)
-	}
-	if from == to {
+	if to == nil || from == to {
 		return
 	}
-	there, back := c.happens(0.6), c.happens(0.6)
-	if there || !back {
-		w.disturb(from, to, c.happens(0.7), c)
+	if there {
+		w.disturb(from, to, c.happens(0.75), c)
 	}
 	if back {
 		w.disturb(to, from, c.happens(0.5), c)
 	}
-	if c.happens(0.3) {
+	if c.happens(0.5) {
 		w.counters.Faults[Stalled]++
-		to.disk.stalledUntil = w.now + engine.Instant(c.between(2*tick, 40*tick))
+		to.disk.stalledUntil = w.now + engine.Instant(c.between(5*tick, 60*tick))
 	}
 }
 
@@ -72,8 +79,8 @@ func (w *world) disturb(from, to *node, replaced bool, c *chance) {
 		w.tell("  the way from %v to %v is slow", from.id, to.id)
 		return
 	}
-	until := w.now + engine.Instant(c.between(tick, 15*tick))
+	until := w.now + engine.Instant(c.between(tick, 25*tick))
 	g.heldUntil, g.release = until, until+engine.Instant(c.between(0, 20*tick))
-	g.pace, g.held, g.repeated = c.between(0, tick), 0, c.happens(0.4)
+	g.pace, g.held, g.repeated = c.between(0, 2*tick), 0, c.happens(0.3)
 	w.tell("  what %v sends %v until %d ms comes from %d ms on", from.id, to.id, until/engine.Instant(millisecond), g.release/engine.Instant(millisecond))
 }

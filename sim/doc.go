@@ -31,6 +31,13 @@
 // and that reads are linearizable. When the steps are over a part of the cluster that can go on is healed, and must elect a
 // leader and apply a new command everywhere within a bounded number of ticks.
 //
+// # What moves slowly
+//
+// A way between two nodes may be slow for a while, or a connection hangs and is replaced: what it still held comes by and by,
+// behind messages that left much later, and maybe a second time. Snapshots may be slow where nothing else is: on their way,
+// while they are written and synced, and while they are restored. A member may be gone for much longer than others wait for it;
+// in the end nothing may be kept for one that stays away. A host may label a snapshot wrongly, and then its engine has to stop.
+//
 // # What the disk may do
 //
 // A crash is a power loss, or the death of the process alone. Either may hit in the middle of a write, at any operation of

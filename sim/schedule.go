@@ -68,7 +68,7 @@ var defaultWeights = [injectionKinds]float64{
 	injectSplit: 0.7, injectOneWay: 0.7, injectBridge: 0.5, injectIsolation: 1, injectWipe: 0.4,
 	injectRetirement: 0.3, injectFlicker: 0.5, injectRot: 0.6, injectCrashAtFiles: 1.3, injectFullDisk: 0.3,
 	injectReadding: 0.5, injectReplacement: 0.3, injectHaste: 0.5, injectAnnouncement: 0.2, injectStrike: 0.6, injectIsland: 0.4,
-	injectCongestion: 2, injectLongOutage: 0.3, injectMislabel: 0.2,
+	injectCongestion: 3.5, injectLongOutage: 0.3, injectMislabel: 0.2,
 	injectHardTransfer: 0.7, injectToAndFro: 0.4, injectSilentRemoved: 0.6,
 }
 

@@ -108,7 +108,7 @@ func (w *world) sendSnapshot(n *node, a *engine.SendSnapshot) {
 	if a.Offset > 0 {
 		w.counters.Snapshots[Resumed]++
 	}
-	out := &outgoing{id: a.Transfer, to: a.To, file: file, offset: int64(a.Offset), pace: w.pace(n, a.Transfer, a.Offset)}
+	out := &outgoing{id: a.Transfer, to: a.To, file: file, offset: int64(a.Offset), pace: w.pace(n, a)}
 	s.sends = append(s.sends, out)
 	w.afterAt(n, w.weather.latency, func() { w.sendChunk(n, out) })
 }

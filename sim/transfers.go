@@ -18,13 +18,26 @@ const (
 	paceOfTransfer uint64 = iota + 1
 	timeOfKeeper
 	timeOfRestore
+	oftenCaptured
 )
 
-// pace draws how long a transfer rests after each chunk. Its connection is one of its own, so what is slow about it is not
-// seen anywhere else.
-func (w *world) pace(n *node, id engine.TransferID, offset uint64) engine.Duration {
-	c := stream(w.options.Seed, ofTransfers, paceOfTransfer, uint64(n.id), uint64(id), offset)
-	if !c.happens(w.weather.slowTransfers) {
+// captureOften lets some runs take snapshots often and keep little log behind them, so that it takes little for a follower
+// to need one.
+func (w *Weather) captureOften(seed uint64) {
+	if c := stream(seed, ofTransfers, oftenCaptured); c.happens(0.3) {
+		w.hintEntries, w.trailing = 3+c.intN(8), c.intN(4)
+	}
+}
+
+// pace draws how long a transfer rests after each chunk. Its connection is one of its own, so it may be slow where nothing
+// else is; mostly it is where another one hangs.
+func (w *world) pace(n *node, a *engine.SendSnapshot) engine.Duration {
+	c := stream(w.options.Seed, ofTransfers, paceOfTransfer, uint64(n.id), uint64(a.Transfer), a.Offset)
+	slow := w.weather.slowTransfers
+	if w.network.link(n.id, a.To).draining(w.now) {
+		slow = max(slow, 0.8)
+	}
+	if !c.happens(slow) {
 		return 0
 	}
 	w.counters.Faults[SlowTransfer]++

@@ -67,6 +67,7 @@ func drawWeather(seed uint64) Weather {
 	w.disks = drawDiskWeather(seed, w.segmentSize)
 	values := stream(seed, ofWeather, 4)
 	w.largeValues = pick(&values, []float64{0.05, 0.05, 0.5})
+	w.captureOften(seed)
 	w.sum()
 	return w
 }
@@ -80,7 +81,7 @@ func fairWeather() Weather {
 		diskLatency: 2 * millisecond, applyLatency: millisecond, groupCommit: 1 << 20,
 		pinned: 1 << 20, chunkLoss: 0.05, chunkDamage: 0.01, broken: 0.02, noRoom: 0.05, interruptedRecovery: 0.05,
 		flickering: 0.2, failedStart: 0.1, litter: 0.05,
-		slowTransfers: 0.25, busyKeeper: 0.1, slowRestore: 0.1,
+		slowTransfers: 0.25, busyKeeper: 0.2, slowRestore: 0.1,
 		gap: tick, weights: defaultWeights,
 	}
 }

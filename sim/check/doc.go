@@ -53,6 +53,8 @@
 //	handover.go       leadership is handed over, and the answer comes in time (§3.10)
 //	successor.go      and to whom: a voter that answers and holds most of the log
 //	transfers.go      one snapshot at a time goes to a member, and not for ever
+//	pinned_log.go     what is kept for a member that is brought up is kept as long as it lives, and fits
+//	offer_answers.go  who says that it holds a snapshot has committed all that is in it
 //	trailing_log.go   a part of the log stays behind a snapshot
 //	hints.go          a snapshot is hinted at once
 //	unapplied.go      a log does not run away from its machine

@@ -112,10 +112,11 @@ func (n *node) caughtUp(event engine.Event) engine.NodeID {
 			}
 		}
 	case *engine.SnapshotOfferResponse:
-		if o := n.conduct.transfers.out[incoming.From.ID]; o != nil && m.Verdict == engine.SnapshotHeld {
-			o.offered = 0
-			if m.Number != 0 && m.Term == n.status.Term && m.Match <= n.status.Last.Index {
-				o.match, o.broughtUp = max(o.match, m.Match), true
+		o := n.conduct.transfers.out[incoming.From.ID]
+		if o != nil && m.Verdict == engine.SnapshotHeld && m.Number != 0 && m.Term == n.status.Term && m.Match <= n.status.Last.Index {
+			o.match, o.broughtUp = max(o.match, m.Match), true
+			if m.Match >= n.status.Base.Index { // else it was about an earlier one
+				o.offered = 0
 			}
 		}
 	default:
@@ -157,8 +158,11 @@ func (n *node) sends(event engine.Event, action engine.Action) error {
 	t := &n.conduct.transfers
 	switch a := action.(type) {
 	case *engine.AbortSnapshot:
-		for _, o := range t.out {
+		for id, o := range t.out {
 			if o.sending == a.Transfer {
+				if n.endsByAnEarlierOne(id, event) {
+					return violated("transfers", "%v stops sending %v a snapshot, which speaks of an earlier one", n.peer.ID, id)
+				}
 				o.sending, o.offered, o.answered = 0, 0, true
 			}
 		}
@@ -180,6 +184,17 @@ func (n *node) sends(event engine.Event, action engine.Action) error {
 	default:
 	}
 	return nil
+}
+
+// endsByAnEarlierOne reports whether an event is no more than that a member holds what the log behind is gone of.
+func (n *node) endsByAnEarlierOne(id engine.NodeID, event engine.Event) bool {
+	incoming, ok := event.(*engine.Incoming)
+	if !ok || incoming.From.ID != id || n.status.Role != engine.Leader {
+		return false
+	}
+	m, ok := incoming.Message.(*engine.SnapshotOfferResponse)
+	_, found := n.status.Membership.Lookup(id)
+	return ok && found && m.Term == n.status.Term && m.Verdict == engine.SnapshotHeld && m.Match < n.status.Base.Index
 }
 
 func (n *node) offers(to engine.NodeID, m *engine.SnapshotOffer) error {
