@@ -24,6 +24,10 @@
 // from n1 to n2, the third write of n4. So an injection can be left out and the others stay what they are, which is
 // what [Shrink] lives on.
 //
+// What operators do is part of the schedule as well: they hand leadership over while something is wrong with a disk or a
+// connection, or to and fro, remove who does not answer while reads wait for it, and get a configuration wrong, which has to
+// be refused. Hosts are careless: they write behind the entries that they are handed.
+//
 // # What is checked
 //
 // After every step the engine's own invariants and all of sim/check; in the machine, that all nodes go through the same

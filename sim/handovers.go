@@ -38,7 +38,7 @@ func (w *world) ableLeader(c *chance) (leader, other *node) {
 }
 
 // hardTransfer lets an operator move leadership because of what he sees, or although he does not see it: there is something
-// wrong with the leader's disk, or with who is to take over.
+// wrong with the leader, or with who is to take over.
 func (w *world) hardTransfer(c *chance) {
 	leader, other := w.ableLeader(c)
 	if leader == nil || !other.running() {
@@ -48,7 +48,7 @@ func (w *world) hardTransfer(c *chance) {
 	if c.happens(0.6) {
 		w.lull(c)
 	}
-	switch trouble := c.intN(8); trouble {
+	switch trouble := c.intN(10); trouble {
 	case 0:
 		w.injectAt(other, injectPause, c)
 	case 1:
@@ -60,14 +60,17 @@ func (w *world) hardTransfer(c *chance) {
 		w.holdUp(leader, other, c)
 	case 4:
 		w.injectAt(leader, injectStall, c)
+	case 5, 6:
+		w.counters.Faults[Isolated]++
+		w.cutOff(leader, c.intN(3), c)
 	default:
-		if trouble > 5 {
+		if trouble > 7 {
 			w.capture(other, c)
 		}
 		w.injectAt(other, injectStall, c)
 	}
 	target := other.id
-	if c.happens(0.4) {
+	if c.happens(0.5) {
 		target = 0
 	}
 	w.keepAsking(leader, 3, 2*tick, c)

@@ -69,7 +69,7 @@ var defaultWeights = [injectionKinds]float64{
 	injectRetirement: 0.3, injectFlicker: 0.5, injectRot: 0.6, injectCrashAtFiles: 1.3, injectFullDisk: 0.3,
 	injectReadding: 0.5, injectReplacement: 0.3, injectHaste: 0.5, injectAnnouncement: 0.2, injectStrike: 0.6, injectIsland: 0.4,
 	injectCongestion: 3.5, injectLongOutage: 0.3, injectMislabel: 0.2,
-	injectHardTransfer: 0.7, injectToAndFro: 0.4, injectSilentRemoved: 0.6,
+	injectHardTransfer: 1.2, injectToAndFro: 0.6, injectSilentRemoved: 0.6,
 }
 
 // Injection is one entry of a run's schedule.

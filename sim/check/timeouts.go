@@ -7,7 +7,7 @@ import (
 )
 
 // Draws is a source of chance that is watched. An engine that is configured with one is judged by when it draws its election
-// timeouts.
+// timeouts. It belongs to one life of one node and is not safe for concurrent use.
 type Draws struct {
 	Source engine.Random
 
