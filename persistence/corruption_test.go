@@ -212,6 +212,27 @@ func TestSplicedHistories(t *testing.T) {
 		fmt.Sprintf("offset %d", start+block))
 }
 
+// A write that was acknowledged and never made leaves what stood there before. If that was a shorter batch, what follows does
+// not stand right behind it, and still proves that there was another one.
+func TestLostWriteOverAShorterBatch(t *testing.T) {
+	disk := persistence.NewMemFS()
+	s := create(t, disk, middling())
+	require.NoError(t, s.Write(appended(commands(1, 1, 2, 50)...)))
+	name, start := logEnd(t, disk)
+	written := func(size int) *persistence.MemFS {
+		fsys := disk.Kill()
+		require.NoError(t, open(t, fsys).Write(appended(commands(1, 3, 1, size)...)))
+		return fsys.Kill()
+	}
+	shorter, longer := written(100), written(2*block)
+	_, end := logEnd(t, longer)
+	require.NoError(t, open(t, longer).Write(appended(commands(1, 4, 1, 100)...)))
+	longer = longer.Kill()
+	require.Len(t, requireOpens(t, longer.Kill()).Entries, 4)
+	lost := overwritten(t, longer, name, start, readFile(t, shorter, name)[start:][:2*block])
+	requireRefused(t, lost, persistence.ErrCorrupt, name, fmt.Sprintf("offset %d", end))
+}
+
 // Damage that comes with right checksums was written so, by a bug or by hand. What can be cross-checked is.
 func TestContradictionsBehindRightChecksums(t *testing.T) {
 	const first, third = "segment-0000000000000001.log", "segment-0000000000000003.log"

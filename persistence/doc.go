@@ -82,7 +82,8 @@
 // one. If a higher number stands anywhere behind it, in the same segment at any block or in a later one, a durable
 // batch is damaged: [ErrCorrupt], with file and offset, and nothing is changed. If none does, that batch was never
 // acknowledged, and the log goes on in its place. A segment's header is proof as well: it was written when
-// every batch so far was durable, and it names the segment's first batch, with only the seal between.
+// every batch so far was durable, and it names the segment's first batch, with only the seal between. So is the very
+// number that is looked for, if it stands further behind: the batch before it was longer, and is lost.
 //
 // So only damage to the very last batch of a crashed node can pass for a torn write. To keep even that rare, an empty
 // batch is written behind the last one when the log has been idle for a tick, on Close, and after recovery.

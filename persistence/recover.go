@@ -172,6 +172,8 @@ func (r *recovery) judgeEnd(i int) error {
 	case ok && h.number == end.next.number && h.previous != end.next.previous:
 		return fmt.Errorf("%w: segment %s, offset %d: batch %d does not follow the batch before it", ErrCorrupt,
 			s.name, end.offset, h.number)
+	case ok && h.number > end.next.number:
+		return r.verdict(nil, s, end.offset)
 	}
 	r.torn = ok && h.number == end.next.number
 	if ok && end.offset+blockSize < s.header.size {
@@ -180,7 +182,8 @@ func (r *recovery) judgeEnd(i int) error {
 		// stands in the last block; one sector holds it, so it is never torn.
 		r.tail.empty = false
 	}
-	if at, found, err := s.newer(end.offset, end.next.number); found || err != nil {
+	// Further behind even the next batch is proof, for another one ended right before it: what is read here is older.
+	if at, found, err := s.newer(end.offset+blockSize, end.next.number-1); found || err != nil {
 		return r.verdict(err, s, at)
 	}
 	for _, later := range r.segments[i+1:] {

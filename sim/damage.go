@@ -200,6 +200,10 @@ func (s *specimen) misdirect(d *damage, c *chance) {
 	if blocks := (to.size - b.Size) / blockOfLog; blocks > 1 {
 		block = (1 + int64(c.intN(int(blocks-1)))) * blockOfLog
 	}
+	if last := s.last.Offset; i == s.last.segment && block < last && block+b.Size > last {
+		block = last // with those before it goes what proves that they were durable
+		data = data[:min(b.Size, to.size-last)]
+	}
 	overwrite(d.files, to.name, block, data)
 	d.onlyLast = i == s.last.segment && block >= s.last.Offset
 	d.what = fmt.Sprintf("batch %d is written to %s at %d as well", b.Number, to.name, block)
