@@ -49,7 +49,7 @@ var defaultWeights = [injectionKinds]float64{
 	injectProposal: 40, injectBatch: 12, injectRead: 25, injectChange: 8, injectTransfer: 1.5, injectCapture: 1,
 	injectPowerLoss: 1.5, injectKill: 1, injectFailedSync: 0.3, injectStall: 0.7, injectSlowDisk: 0.7, injectPause: 0.7,
 	injectSplit: 0.7, injectOneWay: 0.7, injectBridge: 0.5, injectIsolation: 1, injectWipe: 0.4,
-	injectRetirement: 0.3, injectFlicker: 0.5, injectRot: 0.6,
+	injectRetirement: 0.3, injectFlicker: 0.6, injectRot: 0.6,
 }
 
 // Injection is one entry of a run's schedule.

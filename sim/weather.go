@@ -59,7 +59,7 @@ func drawWeather(seed uint64) Weather {
 		w.swarm(&c)
 	}
 	values := stream(seed, ofWeather, 4)
-	w.largeValues = pick(&values, []float64{0.05, 0.05, 0.5})
+	w.largeValues = pick(&values, []float64{0.05, 0.4})
 	w.sum()
 	return w
 }

@@ -9,7 +9,7 @@ import (
 // readProof is what is known of a read when it is asked.
 type readProof struct {
 	after engine.SendNumber // answers to this number and higher ones prove leadership
-	lease bool              // it can be served without asking
+	lease bool              // it can be served without asking, or was proven since
 }
 
 // promise is a peer's minimum election timeout, as it told.
@@ -36,8 +36,13 @@ func checkReadQuorum(n *node, event engine.Event, actions []engine.Action) error
 		}
 	default:
 	}
+	c.confirmReads(n)
 	for _, action := range actions {
-		if failed, ok := action.(*engine.ReadFailed); ok && failed.Reason == engine.ReadNotLeader && failed.Leader != n.status.Leader {
+		failed, ok := action.(*engine.ReadFailed)
+		if ok {
+			delete(c.reads, failed.ID)
+		}
+		if ok && failed.Reason == engine.ReadNotLeader && failed.Leader != n.status.Leader {
 			return violated("read quorum", "%v sends read %d to %v, and its leader is %v", n.peer.ID, failed.ID, failed.Leader, n.status.Leader)
 		}
 		ready, ok := action.(*engine.ReadReady)
@@ -52,6 +57,26 @@ func checkReadQuorum(n *node, event engine.Event, actions []engine.Action) error
 		}
 	}
 	return nil
+}
+
+// confirmReads takes note of the reads that leadership is proven for by now: they may wait for the machine after that, while
+// another configuration comes to count.
+func (c *conduct) confirmReads(n *node) {
+	if !c.numbers.leads(n) {
+		return
+	}
+	quorum, counted := engine.SendNumber(0), false
+	for id, proof := range c.reads {
+		if proof.lease {
+			continue
+		}
+		if !counted {
+			quorum, counted = c.numbers.quorum(n), true
+		}
+		if quorum >= proof.after {
+			c.reads[id] = readProof{proof.after, true}
+		}
+	}
 }
 
 // sentBefore returns the highest number that was sent before this Step.
