@@ -27,15 +27,16 @@ func (s *specimen) damage(c *chance) damage {
 		s.blank(&d, c)
 	case kind < 0.55:
 		s.flipAnywhere(&d, c)
-	case kind < 0.7:
+	case kind < 0.65:
 		s.lose(&d, c)
-	case kind < 0.85:
+	case kind < 0.8:
 		s.undo(&d, c)
-	case kind < 0.95:
+	case kind < 0.96:
 		s.bringBack(&d, c)
 	default:
 		s.misdirect(&d, c)
 	}
+	_ = d.files.SyncDir(logPath) // what rots stays so
 	return d
 }
 

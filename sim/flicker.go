@@ -54,7 +54,7 @@ var youngPatterns = []flickerPattern{
 	flickerPatterns[0],
 	{
 		starts: 0.9, kills: 0.5, away: 2 * tick,
-		start: []cutMoment{{persistence.OpSyncDir, 3}},
+		start: []cutMoment{{persistence.OpSyncDir, 2}, {persistence.OpSyncDir, 3}},
 		life:  []cutMoment{{persistence.OpSyncDir, 2}},
 	},
 }
@@ -62,7 +62,7 @@ var youngPatterns = []flickerPattern{
 // flicker takes the power from a node, and then from some of its next lives.
 func (w *world) flicker(n *node, c *chance) {
 	w.counters.Faults[PowerLoss]++
-	n.flickers = flickering{2 + c.intN(5), pick(c, flickerPatterns)}
+	n.flickers = flickering{2 + c.intN(6), pick(c, flickerPatterns)}
 	w.crash(n, false, c.between(tick/2, 2*tick), c)
 }
 
@@ -79,7 +79,7 @@ func (w *world) cutShort(n *node, moments []cutMoment, c *chance) {
 	switch {
 	case c.happens(n.flickers.pattern.kills):
 		n.cut.odds = -1
-	case n.flickers.pattern.large || c.happens(0.5):
+	case n.flickers.pattern.large || c.happens(0.7):
 		n.cut.odds = 0.3 + 0.4*c.float()
 	}
 }
@@ -92,7 +92,7 @@ func (w *world) flickerOn(n *node) {
 	c := stream(w.options.Seed, ofTrouble, uint64(n.id), uint64(n.life), 1)
 	w.cutShort(n, n.flickers.pattern.life, &c)
 	n.cut.large = n.flickers.pattern.large
-	if n.flickers.lives == 0 && w.weather.weights[injectRot] > 0 && c.happens(0.5) {
+	if n.flickers.lives == 0 && w.weather.weights[injectRot] > 0 && c.happens(0.7) {
 		n.cut.disarm()
 		w.afterAt(n, c.between(0, 4*tick), func() {
 			if !w.over {

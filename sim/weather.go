@@ -66,7 +66,7 @@ func drawWeather(seed uint64) Weather {
 	}
 	w.disks = drawDiskWeather(seed, w.segmentSize)
 	values := stream(seed, ofWeather, 4)
-	w.largeValues = pick(&values, []float64{0.05, 0.05, 0.5})
+	w.largeValues = pick(&values, []float64{0.05, 0.4})
 	w.captureOften(seed)
 	w.sum()
 	return w
