@@ -52,7 +52,7 @@ var defaultWeights = [injectionKinds]float64{
 	injectPowerLoss: 1.5, injectKill: 1, injectFailedSync: 0.3, injectStall: 0.7, injectSlowDisk: 0.7, injectPause: 0.7,
 	injectSplit: 0.7, injectOneWay: 0.7, injectBridge: 0.5, injectIsolation: 1, injectWipe: 0.4,
 	injectRetirement:   0.3,
-	injectCrashAtFiles: 1.3, injectFlicker: 0.3, injectFullDisk: 0.3,
+	injectCrashAtFiles: 1, injectFlicker: 0.2, injectFullDisk: 0.3,
 }
 
 // Injection is one entry of a run's schedule.
