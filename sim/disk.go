@@ -171,6 +171,7 @@ func (w *world) proveLog(n *node) {
 func (w *world) open(n *node) (persistence.Storage, error) {
 	n.cut.files = n.files
 	w.resize(n)
+	n.kept = kept{}
 	n.disk.failing, n.disk.lost = false, false // that was of the life before
 	faulty := persistence.NewFaultFS(n.files, func(op persistence.Op, path string) {
 		n.cut.operation(op, path)
