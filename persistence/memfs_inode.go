@@ -25,8 +25,12 @@ func (n *memInode) write(p []byte, offset int64) {
 	if len(p) == 0 {
 		return
 	}
-	w := memWrite{offset: offset, data: append(n.buffer[:0], p...)}
-	n.buffer = nil
+	w := memWrite{offset: offset}
+	if isZero(p) {
+		w.data = zeros[:len(p)]
+	} else {
+		w.data, n.buffer = append(n.buffer[:0], p...), nil
+	}
 	n.content.write(w)
 	n.writes = append(n.writes, w)
 }
@@ -39,7 +43,9 @@ func (n *memInode) sync() {
 		n.writes, n.sharedWrites = nil, false
 		return
 	}
-	n.buffer = n.writes[0].data
+	if buffer := n.writes[0].data; !isZero(buffer) {
+		n.buffer = buffer
+	}
 	clear(n.writes)
 	n.writes = n.writes[:0]
 }
@@ -75,6 +81,9 @@ func (c *memContent) share() memContent {
 	return memContent{size: c.size, pages: slices.Clone(c.pages), owner: new(memOwner)}
 }
 
+// isZero reports whether p is nothing but zeros, with which segments are filled; of more than a step of them it says no.
+func isZero(p []byte) bool { return len(p) <= len(zeros) && bytes.Equal(p, zeros[:len(p)]) }
+
 // resize cuts the content or extends it with zeros.
 func (c *memContent) resize(size int64) {
 	if size < c.size && size%memPageSize != 0 && c.pages[size/memPageSize] != nil {
@@ -106,7 +115,7 @@ func (c *memContent) write(w memWrite) {
 	}
 	for data, at := w.data, w.offset; len(data) > 0; {
 		n := min(len(data), int(memPageSize-at%memPageSize))
-		if c.pages[at/memPageSize] != nil || !bytes.Equal(data[:n], zeros[:n]) { // segments are filled with zeros
+		if c.pages[at/memPageSize] != nil || !isZero(data[:n]) {
 			copy(c.own(at / memPageSize).data[at%memPageSize:], data[:n])
 		}
 		data, at = data[n:], at+int64(n)

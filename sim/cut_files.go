@@ -24,7 +24,7 @@ func (w *world) crashAtFiles(n *node, c *chance) {
 	case 1, 2:
 		n.cut.odds = 0.5 // of two names one may survive and the other not
 	}
-	n.flickers = flickering{c.intN(3), pick(c, flickerPatterns)}
+	n.flickers = flickering{c.intN(2), pick(c, flickerPatterns)}
 }
 
 // aim is a kind of operations, and among how many of the next ones a crash comes.

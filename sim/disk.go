@@ -189,7 +189,7 @@ func (w *world) proveLog(n *node) {
 func (w *world) place(n *node) *persistence.Dir {
 	n.cut.files = n.files
 	w.resize(n)
-	n.kept.sizes = map[string]int64{}
+	n.kept = kept{}
 	n.disk.failing, n.disk.lost = false, false // that was of the life before
 	faulty := persistence.NewFaultFS(n.files, func(op persistence.Op, path string) {
 		n.cut.operation(op, path)

@@ -18,11 +18,11 @@ type diskWeather struct {
 func drawDiskWeather(seed uint64, segmentSize int64) diskWeather {
 	c := stream(seed, ofWeather, 4)
 	return diskWeather{
-		resized:   pick(&c, []float64{0, 0.1, 0.5}),
+		resized:   pick(&c, []float64{0, 0.1, 0.3}),
 		reserve:   segmentSize * int64(2+c.intN(4)),
-		pages:     pick(&c, []float64{0, 0.1, 0.2, 0.4}),
+		pages:     pick(&c, []float64{0, 0, 0.1, 0.3}),
 		hints:     pick(&c, []float64{1, 1, 0.5, 0.1}),
-		neighbour: c.happens(0.2),
+		neighbour: c.happens(0.15),
 		relapse:   pick(&c, []float64{0, 0.02, 0.05}),
 	}
 }
@@ -62,7 +62,7 @@ func (w *world) lookAfter(n *node) {
 		w.failf("recovery", "%v does not find what another group had in its log: a log of %d entries after %v, committed up to %d",
 			n.id, len(found.Entries), found.Base, found.Commit)
 	}
-	n.kept = kept{writing: n.kept.writing, sizes: n.kept.sizes, oldest: w.takeInventory(n).oldest, untidy: tidyTicks}
+	n.kept = kept{writing: n.kept.writing, size: n.kept.size, oldest: w.takeInventory(n).oldest, untidy: tidyTicks}
 	n.kept.began(neighbours, &found)
 }
 

@@ -12,12 +12,12 @@ import (
 // written. Of entries from before that it assumes the oldest segment, where nothing is demanded for them.
 type kept struct {
 	writing string // the segment that was last written to
+	size    int64  // that it had before the first of these writes
 	oldest  string // when the life began
 	groups  [groups]whereabouts
-	untidy  int              // ticks at which the log is still asked to tidy up
-	sizes   map[string]int64 // of segments that are open
-	late    int              // how often that changed nothing although there was something to do
-	found   inventory        // at the tick before, if nothing was written since
+	untidy  int       // ticks at which the log is still asked to tidy up
+	late    int       // how often that changed nothing although there was something to do
+	found   inventory // at the tick before, if nothing was written since
 }
 
 // whereabouts are those of one group's entries.
@@ -34,17 +34,18 @@ func (w *world) watch(n *node, op persistence.Op, path string) {
 	if !strings.HasSuffix(path, ".log") {
 		return
 	}
-	k, name := &n.kept, filepath.Base(path)
-	switch op {
+	switch k, name := &n.kept, filepath.Base(path); op {
 	case persistence.OpWrite:
-		k.writing = name
-	case persistence.OpOpen:
-		k.sizes[name] = w.sizeOf(n, name)
-	case persistence.OpClose:
-		if was, size := k.sizes[name], w.sizeOf(n, name); was != 0 && size > was {
-			w.failf("kept", "%v has made segment %s longer, from %d bytes to %d", n.id, name, was, size)
+		if k.writing != name {
+			k.writing, k.size = name, w.sizeOf(n, name)
 		}
-		delete(k.sizes, name)
+	case persistence.OpClose:
+		if k.writing != name {
+			return
+		}
+		if size := w.sizeOf(n, name); size > k.size {
+			w.failf("kept", "%v has made segment %s longer, from %d bytes to %d", n.id, name, k.size, size)
+		}
 	default:
 	}
 }

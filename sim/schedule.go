@@ -66,7 +66,7 @@ var defaultWeights = [injectionKinds]float64{
 	injectProposal: 40, injectBatch: 12, injectRead: 25, injectChange: 8, injectTransfer: 1.5, injectCapture: 1,
 	injectPowerLoss: 1.5, injectKill: 1, injectFailedSync: 0.3, injectStall: 0.7, injectSlowDisk: 0.7, injectPause: 0.7,
 	injectSplit: 0.7, injectOneWay: 0.7, injectBridge: 0.5, injectIsolation: 1, injectWipe: 0.4,
-	injectRetirement: 0.3, injectFlicker: 0.6, injectRot: 0.6, injectCrashAtFiles: 1.3, injectFullDisk: 0.3,
+	injectRetirement: 0.3, injectFlicker: 0.6, injectRot: 0.6, injectCrashAtFiles: 1, injectFullDisk: 0.3,
 	injectReadding: 0.5, injectReplacement: 0.3, injectHaste: 0.5, injectAnnouncement: 0.2, injectStrike: 0.6, injectIsland: 0.4,
 	injectCongestion: 3.5, injectLongOutage: 0.3, injectMislabel: 0.2,
 	injectHardTransfer: 1.2, injectToAndFro: 0.6, injectSilentRemoved: 0.6,
