@@ -24,6 +24,10 @@
 // from n1 to n2, the third write of n4. So an injection can be left out and the others stay what they are, which is
 // what [Shrink] lives on.
 //
+// Operators do not change one thing and go: a tool makes a series of changes, each as soon as a leader takes the one before
+// (errand.go). Some faults wait for their moment: a candidate dies when a few have voted for it (strike.go), a leader is cut
+// off together with an operator who does not know (island.go).
+//
 // # What is checked
 //
 // After every step the engine's own invariants and all of sim/check; in the machine, that all nodes go through the same
