@@ -27,6 +27,9 @@
 // What operators do is part of the schedule as well: they hand leadership over while something is wrong with a disk or a
 // connection, or to and fro, remove who does not answer while reads wait for it, and get a configuration wrong, which has to
 // be refused. Hosts are careless: they write behind the entries that they are handed.
+// Operators do not change one thing and go: a tool makes a series of changes, each as soon as a leader takes the one before
+// (errand.go). Some faults wait for their moment: a candidate dies when a few have voted for it (strike.go), a leader is cut
+// off together with an operator who does not know (island.go).
 //
 // # What is checked
 //

@@ -216,9 +216,19 @@ func (w *world) swap(n *node, c *chance) bool {
 		w.endLife(n)
 	}
 	n.wiped = true
-	w.reincarnate(n, false)
+	w.reincarnate(n, w.founderAgain(n, c))
 	w.reconnect(n)
 	w.comeBack(n, c.between(0, 3*tick))
+	return true
+}
+
+// founderAgain reports whether a founder with an empty disk is started as one, which a minority of them may be.
+func (w *world) founderAgain(n *node, c *chance) bool {
+	founders := len(w.founders.Members)
+	if !c.happens(0.4) || int(n.id) > founders || w.operator.founders >= (founders-1)/2 {
+		return false
+	}
+	w.operator.founders++
 	return true
 }
 
