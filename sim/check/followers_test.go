@@ -2,6 +2,7 @@ package check
 
 import (
 	"cmp"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -170,6 +171,27 @@ func TestFollowers(t *testing.T) {
 			require.ErrorAs(t, story.tell(t, lead(t)), &violation)
 			require.Equal(t, story.property, violation.Property, violation.Detail)
 		})
+	}
+}
+
+// TestAConfirmedReadStaysConfirmed although voters are added before its index is applied.
+func TestAConfirmedReadStaysConfirmed(t *testing.T) {
+	for _, confirmed := range []bool{true, false} {
+		l := lead(t)
+		require.NoError(t, l.does(&engine.ProposeRead{Now: 1, ID: 1}, beat(2, 3), beat(3, 4)))
+		if confirmed {
+			require.NoError(t, l.does(answer(2, 3)))
+		}
+		for id := engine.NodeID(4); id <= 5; id++ {
+			m := engine.Member{ID: id, Role: engine.Voter, Incarnation: engine.Incarnation(id)}
+			l.status.Membership.Members = append(slices.Clone(l.status.Membership.Members), m)
+		}
+		err := l.does(&engine.Applied{Now: 1}, &engine.ReadReady{ID: 1, Index: 5})
+		if confirmed {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "read quorum")
+		}
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 
 // readProof is what is known of a read when it is asked.
 type readProof struct {
-	after engine.SendNumber // answers to this number and higher ones prove leadership
-	given bool              // there were such answers of a majority, or a lease
+	after  engine.SendNumber // answers to this number and higher ones prove leadership
+	proven bool              // they have come, or nobody needed to be asked: so it stays, whoever votes from now on
 }
 
 // promise is a peer's minimum election timeout, as it told.
@@ -36,37 +36,36 @@ func checkReadQuorum(n *node, event engine.Event, actions []engine.Action) error
 		}
 	default:
 	}
-	c.confirm(n)
+	c.prove(n)
 	for _, action := range actions {
-		if failed, ok := action.(*engine.ReadFailed); ok {
-			delete(c.reads, failed.ID)
-			if failed.Reason == engine.ReadNotLeader && failed.Leader != n.status.Leader {
-				return violated("read quorum", "%v sends read %d to %v, and its leader is %v", n.peer.ID, failed.ID, failed.Leader, n.status.Leader)
+		switch a := action.(type) {
+		case *engine.ReadFailed:
+			delete(c.reads, a.ID)
+			if a.Reason == engine.ReadNotLeader && a.Leader != n.status.Leader {
+				return violated("read quorum", "%v sends read %d to %v, and its leader is %v", n.peer.ID, a.ID, a.Leader, n.status.Leader)
 			}
-		}
-		ready, ok := action.(*engine.ReadReady)
-		if !ok {
-			continue
-		}
-		proof := c.reads[ready.ID]
-		delete(c.reads, ready.ID)
-		if !proof.given {
-			return violated("read quorum", "%v serves read %d: a majority has answered up to #%d, which was sent before #%d and before the read came",
-				n.peer.ID, ready.ID, c.numbers.quorum(n), proof.after)
+		case *engine.ReadReady:
+			proof := c.reads[a.ID]
+			delete(c.reads, a.ID)
+			if quorum := c.numbers.quorum(n); !proof.proven && quorum < proof.after {
+				return violated("read quorum", "%v serves read %d: a majority has answered up to #%d, which was sent before #%d and before the read came",
+					n.peer.ID, a.ID, quorum, proof.after)
+			}
+		default:
 		}
 	}
 	return nil
 }
 
-// confirm takes note of the reads that a majority of those has answered for who are voters at this moment: that holds when a
-// read is served later, behind what it has to see, and others are voters then.
-func (c *conduct) confirm(n *node) {
+// prove takes in which reads a majority has answered for. One that waits for its index only may be served although the
+// voters have changed since.
+func (c *conduct) prove(n *node) {
 	if len(c.reads) == 0 || !c.numbers.leads(n) {
 		return
 	}
 	quorum := c.numbers.quorum(n)
 	for id, proof := range c.reads {
-		if !proof.given && proof.after <= quorum {
+		if proof.after <= quorum {
 			c.reads[id] = readProof{proof.after, true}
 		}
 	}

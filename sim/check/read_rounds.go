@@ -38,7 +38,7 @@ func checkReadRounds(n *node, event engine.Event, actions []engine.Action) error
 		return nil
 	}
 	quorum := n.conduct.followers.quorum(n)
-	r.confirm(n, quorum)
+	r.confirm(&n.conduct, quorum)
 	if asks && r.underWay() && slices.ContainsFunc(actions, isHeartbeat) {
 		return violated("read rounds", "%v starts a round for read %d, and one is under way", n.peer.ID, asked.ID)
 	}
@@ -64,11 +64,10 @@ func checkReadRounds(n *node, event engine.Event, actions []engine.Action) error
 }
 
 // confirm takes in up to where a majority has answered. A lease confirms as well, and so may answers to appends.
-func (r *readRounds) confirm(n *node, quorum engine.SendNumber) {
-	c := &n.conduct
+func (r *readRounds) confirm(c *conduct, quorum engine.SendNumber) {
 	for i := range r.waiting {
 		w := &r.waiting[i]
-		w.done = w.done || w.after < quorum || c.reads[w.id].given || c.reads[w.id].after <= c.numbers.quorum(n)
+		w.done = w.done || w.after < quorum || c.reads[w.id].proven
 	}
 }
 
