@@ -186,9 +186,14 @@ func (s *specimen) bringBack(d *damage, c *chance) {
 }
 
 // bearsWitness reports whether a segment may not go as well when an old one comes back: with the end of the log goes all
-// that tells it from what it was long ago, but for the segment before it, which names it.
+// that tells it from what it was long ago, but for the segment right before it, which names it.
 func (s *specimen) bearsWitness(i int, back string) bool {
-	return i >= s.last.segment && (i == 0 || s.segments[i-1].name == back)
+	return i >= s.last.segment && (i == 0 || s.segments[i-1].name == back || numberOf(s.segments[i-1].name)+1 != numberOf(s.segments[i].name))
+}
+
+func numberOf(segment string) (number uint64) {
+	_, _ = fmt.Sscanf(segment, "segment-%x.log", &number) // zero is no segment's
+	return number
 }
 
 // misdirect writes a batch where it does not belong.

@@ -22,6 +22,7 @@ type follower struct {
 	echoed engine.SendNumber // the newest heartbeat that it answered,
 	beat   engine.SendNumber // and that it was sent
 	told   engine.Index      // committed, as far as messages show it to hold that
+	since  int               // ticks of the term: when it became a member, from when on its silence counts
 	stepBack
 	probing
 }
@@ -63,7 +64,7 @@ func (f *followers) follow(n *node) {
 			f.of = append(f.of, follower{})
 		}
 		peer := engine.Peer{ID: m.ID, Incarnation: m.Incarnation}
-		f.of[m.ID].peer = peer
+		f.of[m.ID].peer, f.of[m.ID].since = peer, n.conduct.numbers.ticks
 		if int(m.ID) < len(old) && old[m.ID].peer == peer {
 			f.of[m.ID] = old[m.ID]
 		}

@@ -43,21 +43,19 @@ func checkSuccessor(n *node, before engine.Status, event engine.Event, actions [
 	return nil
 }
 
-// mayTakeOver returns the voters that have answered within two rounds of heartbeats and hold as much as any of them.
+// mayTakeOver returns the voters that have answered within two rounds of heartbeats, or are members for no longer, and hold
+// as much as any of them.
 func (n *node) mayTakeOver() (may []engine.NodeID) {
 	k, lately := &n.conduct.numbers, 2*n.conduct.cfg.HeartbeatIntervalTicks
 	most := engine.Index(0)
-	silence := func(m engine.Member) int {
-		of := k.of(engine.Peer{ID: m.ID, Incarnation: m.Incarnation})
-		return k.ticks - max(of.answeredAt, of.since)
-	}
+	silence := func(p *follower) int { return k.ticks - max(k.of(p.peer).answeredAt, k.of(p.peer).since, p.since) }
 	for _, m := range n.status.Membership.Members {
-		if p := n.conduct.followers.member(m.ID); p != nil && m.Role == engine.Voter && silence(m) < lately {
+		if p := n.conduct.followers.member(m.ID); p != nil && m.Role == engine.Voter && silence(p) < lately {
 			most = max(most, p.match)
 		}
 	}
 	for _, m := range n.status.Membership.Members {
-		if p := n.conduct.followers.member(m.ID); p != nil && m.Role == engine.Voter && silence(m) <= lately+1 && p.held >= most {
+		if p := n.conduct.followers.member(m.ID); p != nil && m.Role == engine.Voter && silence(p) <= lately+1 && p.held >= most {
 			may = append(may, m.ID)
 		}
 	}
