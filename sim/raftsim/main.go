@@ -12,8 +12,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/yggr-go/yggr/sim"
 )
