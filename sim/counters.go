@@ -57,6 +57,8 @@ const (
 	SlowRestore
 	LongOutage
 	Mislabelled
+	FailedKeeping
+	CutInSnapshots
 	Lull
 	HardTransfer
 	HeldUp
@@ -78,7 +80,7 @@ var faultNames = [faultKinds]string{
 	"crash soon after a switch to a snapshot",
 	"candidate struck", "leader on an island with an operator", "message held by a cut",
 	"message in a connection that hangs", "message on a slow link", "slow transfer of a snapshot", "slow file of a snapshot",
-	"slow restore", "member gone for long", "snapshot labelled wrongly",
+	"slow restore", "member gone for long", "snapshot labelled wrongly", "file of a snapshot failed", "crash in a file of a snapshot",
 	"clients quiet", "transfer in trouble", "connection held up", "leadership to and fro", "silent voter removed", "misconfigured start",
 }
 

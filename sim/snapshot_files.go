@@ -20,12 +20,13 @@ func (w *world) openSnapshots(n *node) (err error) {
 // keep makes a snapshot of the machine durable, and tells the engine. It may be cut off, like every write.
 func (w *world) keep(n *node, label engine.SnapshotMeta, body []byte) {
 	n.snapshots.capturing = false
+	done := w.keeper(n)
 	taken, err := writeSnapshot(n.snapshots.store, label, body)
+	done()
 	switch {
 	case n.cut.done():
 		w.fallDown(n)
-	case err != nil && n.full:
-		w.counters.Faults[NoRoom]++ // the engine asks again
+	case err != nil && w.excused(n, err): // the engine asks again
 	case err != nil:
 		w.failf("snapshots", "%v cannot write snapshot %x: %v", n.id, label.ID, err)
 	default:
@@ -75,12 +76,14 @@ func (w *world) sweep(n *node) {
 	if in := n.snapshots.incoming; in != nil {
 		keep = append(keep, in.label.ID)
 	}
+	done := w.keeper(n)
 	left, err := n.snapshots.store.Sweep(keep...)
+	done()
 	if n.cut.done() {
 		w.fallDown(n)
 		return
 	}
-	if err != nil {
+	if err != nil && !w.excused(n, err) {
 		w.failf("snapshots", "%v cannot remove snapshots: %v", n.id, err)
 	}
 	n.snapshots.complete = len(keep) + left
@@ -95,6 +98,8 @@ func (w *world) ready(n *node, in *incoming) {
 		}
 		return
 	}
+	done := w.keeper(n)
+	defer done()
 	here := n.snapshots.store.Has(in.label)
 	if w.fell(n) {
 		return
@@ -108,7 +113,7 @@ func (w *world) ready(n *node, in *incoming) {
 	case n.cut.done():
 		w.fallDown(n)
 	case err != nil:
-		w.noRoomFor(n, in, err)
+		w.notKept(n, in, err)
 	default:
 		in.file = file
 		w.step(n, &engine.SnapshotExpected{Now: w.time(n), Transfer: in.id, Offset: file.Offset()})
@@ -123,7 +128,9 @@ func (w *world) complete(n *node, in *incoming) {
 		}
 		return
 	}
+	done := w.keeper(n)
 	err := in.file.Commit()
+	done()
 	switch {
 	case n.cut.done():
 		w.fallDown(n)
@@ -131,7 +138,7 @@ func (w *world) complete(n *node, in *incoming) {
 		w.counters.Faults[ChunkDamaged]++
 		w.received(n, in, err)
 	case err != nil:
-		w.noRoomFor(n, in, err)
+		w.notKept(n, in, err)
 	default:
 		w.received(n, in, nil)
 	}
@@ -147,13 +154,12 @@ func (w *world) received(n *node, in *incoming, err error) {
 	w.step(n, &engine.SnapshotReceived{Now: w.time(n), Transfer: in.id, Err: err})
 }
 
-// noRoomFor ends what a node receives since its disk is full. Nothing else may stop it.
-func (w *world) noRoomFor(n *node, in *incoming, err error) {
-	if !n.full {
+// notKept ends what a node receives since its disk is full or fails. Nothing else may stop it.
+func (w *world) notKept(n *node, in *incoming, err error) {
+	if !w.excused(n, err) {
 		w.failf("snapshots", "%v cannot keep snapshot %v: %v", n.id, in.label, err)
 		return
 	}
-	w.counters.Faults[NoRoom]++
 	n.snapshots.drop()
 	w.received(n, in, err)
 }

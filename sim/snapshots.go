@@ -170,7 +170,7 @@ func (w *world) receiveChunk(to *node, out *outgoing, c *chance) (arrived, compl
 		return false, false
 	}
 	if err != nil {
-		w.noRoomFor(to, in, err)
+		w.notKept(to, in, err)
 		return false, false
 	}
 	in.heard, out.attempts = w.now, 0

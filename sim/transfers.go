@@ -18,6 +18,7 @@ const (
 	paceOfTransfer uint64 = iota + 1
 	timeOfKeeper
 	timeOfRestore
+	troubleOfKeeper
 	oftenCaptured
 )
 

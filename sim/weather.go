@@ -37,6 +37,7 @@ type Weather struct {
 	broken, noRoom                  float64 // of a chunk: the transfer ends; of a transfer: there is no room
 	slowTransfers, busyKeeper       float64 // of a transfer, and of what the keeper of snapshots is told to do
 	slowRestore                     float64
+	failedKeeping, cutKeeping       float64 // of what is done with files of snapshots
 	interruptedRecovery             float64 // crashes while a node starts
 	flickering                      float64 // new machines that lose power again and again
 	failedStart, litter             float64 // of a start: the device fails, a stray file lies there
@@ -81,7 +82,7 @@ func fairWeather() Weather {
 		diskLatency: 2 * millisecond, applyLatency: millisecond, groupCommit: 1 << 20,
 		pinned: 1 << 20, chunkLoss: 0.05, chunkDamage: 0.01, broken: 0.02, noRoom: 0.05, interruptedRecovery: 0.05,
 		flickering: 0.2, failedStart: 0.1, litter: 0.05,
-		slowTransfers: 0.25, busyKeeper: 0.2, slowRestore: 0.1,
+		slowTransfers: 0.25, busyKeeper: 0.2, slowRestore: 0.1, failedKeeping: 0.02, cutKeeping: 0.02,
 		gap: tick, weights: defaultWeights,
 	}
 }
@@ -97,7 +98,7 @@ func (w *Weather) swarm(c *chance) {
 	}
 	for _, p := range []*float64{
 		&w.drop, &w.duplicate, &w.delay, &w.jumbled, &w.held, &w.lateTick, &w.interruptedRecovery,
-		&w.chunkLoss, &w.chunkDamage, &w.broken, &w.noRoom, &w.slowTransfers, &w.busyKeeper, &w.slowRestore,
+		&w.chunkLoss, &w.chunkDamage, &w.broken, &w.noRoom, &w.slowTransfers, &w.busyKeeper, &w.slowRestore, &w.failedKeeping, &w.cutKeeping,
 	} {
 		*p = min(0.3, *p*swarmed(c))
 	}
