@@ -98,6 +98,14 @@ var importRules = []importRule{
 		reason: "examples show what a user can do with the exported packages",
 	},
 	{
+		folder: "examples/dynamic", ours: []string{"internal/loopback"},
+		reason: "this one plays an operator with processes on one machine, and imports nothing of the library itself",
+	},
+	{
+		folder: "internal/loopback",
+		reason: "addresses for processes under test are of use without the library",
+	},
+	{
 		folder: "tools",
 		reason: "tools work on the tree from outside and build without it",
 	},
@@ -105,7 +113,7 @@ var importRules = []importRule{
 
 // What any test may use beside what its package may.
 var (
-	testOurs   = []string{"sim/check", "testkit"}
+	testOurs   = []string{"internal/loopback", "sim/check", "testkit"}
 	testOthers = []string{
 		testify, "go.uber.org/goleak", "pgregory.net/rapid", "github.com/cockroachdb/datadriven", "github.com/anishathalye/porcupine",
 	}
