@@ -97,7 +97,7 @@ func (w *world) specimen(n *node, proven bool) (*specimen, error) {
 		if err != nil {
 			return nil, err
 		}
-		batches = slices.DeleteFunc(batches, func(b persistence.BatchInfo) bool { return b.Stale || b.Damaged || b.Number >= found.Next })
+		batches = slices.DeleteFunc(batches, func(b persistence.BatchInfo) bool { return b.Stale || b.Damaged || b.Offset >= info.End })
 		for _, b := range batches {
 			if b.Number == found.Next-1 {
 				s.last = specimenBatch{len(s.segments), b}
