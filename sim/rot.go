@@ -69,6 +69,7 @@ type specimen struct {
 	attic    []*persistence.MemFS
 	segments []specimenSegment
 	last     specimenBatch
+	witness  bool                   // a copy of the last batch, or of a later one, stands behind the end
 	proven   bool                   // the log was opened, idle or closed since its last batch: it has to know that it was durable
 	whole    persistence.Recovered  // what it holds
 	shorter  *persistence.Recovered // without its last batch; nil where that leaves nothing, or is proven to be there
@@ -97,7 +98,11 @@ func (w *world) specimen(n *node, proven bool) (*specimen, error) {
 		if err != nil {
 			return nil, err
 		}
-		batches = slices.DeleteFunc(batches, func(b persistence.BatchInfo) bool { return b.Stale || b.Damaged || b.Offset >= info.End })
+		batches = slices.DeleteFunc(batches, func(b persistence.BatchInfo) bool {
+			behind := b.Offset >= info.End // which earlier damage left there
+			s.witness = s.witness || behind && !b.Stale && b.Number >= found.Next-1
+			return b.Stale || b.Damaged || behind
+		})
 		for _, b := range batches {
 			if b.Number == found.Next-1 {
 				s.last = specimenBatch{len(s.segments), b}
@@ -149,7 +154,7 @@ func (w *world) judgeRotten(s *specimen, d *damage, found persistence.Recovered,
 		w.failf("rot", "%v opens a damaged log (%s) and finds %s; it held %s (end proven: %t)", id, d.what, sketch(&found), sketch(&s.whole), s.proven)
 	case !errors.Is(err, persistence.ErrCorrupt):
 		w.failf("rot", "%v does not take damage for damage (%s): %v", id, d.what, err)
-	case d.onlyLast && s.last.Offset > s.segments[s.last.segment].batches[0].Offset:
+	case d.onlyLast && !s.witness && s.last.Offset > s.segments[s.last.segment].batches[0].Offset:
 		w.failf("rot", "%v refuses a log in which only the last batch is damaged (%s): %v", id, d.what, err)
 	default:
 		w.counters.Faults[RotRefused]++
