@@ -231,6 +231,7 @@ func TestJudgeOfRottenDisks(t *testing.T) {
 	require.NoError(t, w.err)
 
 	s.shorter = &persistence.Recovered{Commit: 7}
+	s.last = specimenBatch{0, s.segments[0].batches[1]} // any that does not open its segment
 	require.False(t, w.judgeRotten(s, &damage{onlyLast: true}, *s.shorter, nil))
 	require.NoError(t, w.err, "that was the last batch of a crashed node")
 	for _, c := range []struct {
@@ -246,6 +247,9 @@ func TestJudgeOfRottenDisks(t *testing.T) {
 		require.False(t, w.judgeRotten(s, &c.damage, *s.shorter, c.err))
 		require.ErrorContains(t, w.err, c.want)
 	}
+	w.err, s.witness = nil, true
+	require.False(t, w.judgeRotten(s, &damage{onlyLast: true}, *s.shorter, persistence.ErrCorrupt))
+	require.NoError(t, w.err, "a copy of it further behind tells that it was durable")
 }
 
 // TestTheOperatorKeepsMajorities: what it must not do it does not do.
