@@ -1,7 +1,7 @@
 // Package sim runs whole clusters in virtual time, under faults that a seed decides on, and checks them after each step.
 //
-// A run is a function of its [Options]: engines, the real log of package persistence on a simulated disk, a state machine
-// that remembers what it was given, a network and clients, all in one goroutine. Whatever happens is an event in one
+// A run is a function of its [Options]: engines, the real log and the real files of snapshots of package persistence on a
+// simulated disk, a state machine that remembers what it was given, a network and clients, all in one goroutine. Whatever happens is an event in one
 // queue, ordered by virtual time; whatever is left to chance is drawn from the seed. So the same options give the same
 // history, to the last byte, on any machine.
 //
@@ -55,7 +55,8 @@
 //
 // Some crashes are aimed at the changes of a log's files: a segment is made, named, freed, used again or removed. The size
 // of segments may change from one life to the next, and another group may share the log, which has to find what it wrote
-// as well. A log that idles must give up every file that nobody needs.
+// as well. A log that idles must give up every file that nobody needs. Operations on files of snapshots fail, which costs that
+// snapshot and nothing else, and processes end in the middle of making one durable.
 //
 // While a node runs its disk does not lie: what it has synced stays. While it is down a disk may be replaced by an empty one, or
 // rot: bits turn, sectors, writes and files are lost or come back. Then its log has to be refused as damaged, and the node gets
