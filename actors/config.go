@@ -27,7 +27,7 @@ type Config struct {
 	ElectionTimeoutMinTicks int           // 10; timeouts are uniform in [min, max)
 	ElectionTimeoutMaxTicks int           // 20; at least ElectionTimeoutMinTicks + 2
 	HeartbeatIntervalTicks  int           // 3
-	PreVote                 bool          // true
+	PreVote                 bool          // true; without it a node that cannot win may end term after term of those that can
 	// LeaseDurationTicks lets the leader serve linearizable reads without asking anybody for so long after a majority
 	// answered it; 0, the default, is off. It must be below ElectionTimeoutMinTicks - HeartbeatIntervalTicks and needs
 	// PreVote. Leases rest on clocks: keep them off where a clock may drift by more than 5 %, or stop, as those of

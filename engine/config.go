@@ -25,7 +25,7 @@ type Config struct {
 	ElectionTimeoutMinTicks int      // ticks; election timeouts are uniform in [min, max)
 	ElectionTimeoutMaxTicks int      // ticks; at least ElectionTimeoutMinTicks + 2, so that there is something to draw
 	HeartbeatIntervalTicks  int      // ticks; below ElectionTimeoutMinTicks
-	PreVote                 bool     // dissertation §9.6
+	PreVote                 bool     // dissertation §9.6; without it a node that cannot win may end term after term
 	LeaseDurationTicks      int      // ticks; zero: no leases. Below ElectionTimeoutMinTicks - HeartbeatIntervalTicks; needs PreVote. See lease.go
 
 	MaxBatchDelayTicks int // proposals wait up to this many ticks for others to join them; 0: not at all

@@ -160,7 +160,7 @@ func (s *specimen) bringBack(d *damage, c *chance) {
 	attic := s.anAttic(c)
 	names, _ := attic.List(logPath)
 	now := s.names()
-	newest := s.segments[len(s.segments)-1].name
+	newest := s.segments[s.last.segment].name // behind it there may be one without batches
 	names = slices.DeleteFunc(names, func(name string) bool {
 		return path.Ext(name) != ".log" || name >= newest || slices.Contains(now, name) && bytes.Equal(content(attic, name), content(s.files, name))
 	})

@@ -112,10 +112,18 @@ func (w *world) heal(n *node, away bool) {
 	n.retired = true
 }
 
+// rivals is how much longer it may take where nobody asks beforehand whether it can win. A node that cannot, since its log is
+// short or its configuration old, ends term after term then until another one is lucky enough to come before it: each time
+// with a chance of one in ten or so, where all voters that are left have to agree.
+const rivals = 5
+
 // until lets time pass until something holds, but not for more ticks than the budget has.
 func (w *world) until(budget int, what string, holds func() bool) bool {
 	start := w.now
 	budget = int(w.weather.stretched(engine.Duration(budget)))
+	if !w.weather.preVote {
+		budget *= rivals
+	}
 	for w.err == nil && !holds() {
 		if w.now.Since(start) > engine.Duration(budget)*tick {
 			w.failf("liveness", "not within %d ticks without a fault: %s\n%s", budget, what, w.describe())

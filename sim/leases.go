@@ -8,6 +8,7 @@ const usual = 20
 // patient draws how the timeouts of the nodes differ, and makes them very long now and then, so long that what a lease has to
 // spare for clocks is more than a tick.
 func (w *Weather) patient(c *chance) {
+	defer w.overlap()
 	w.salt, w.greedy = c.Uint64(), c.happens(0.5)
 	if c.happens(0.4) {
 		w.uneven = c.intN(8)
@@ -20,6 +21,14 @@ func (w *Weather) patient(c *chance) {
 	w.weights[injectIsolation] = max(2, w.weights[injectIsolation])
 	w.uneven = 5 + c.intN(20)
 	w.lease, w.greedy = w.preVote, true
+}
+
+// overlap lets the timeouts of nodes that do not ask beforehand whether they may win be about the same: one that cannot win,
+// and is always the first to try, would end the others' terms for ever.
+func (w *Weather) overlap() {
+	if !w.preVote {
+		w.uneven = min(w.uneven, (w.electionMax-w.electionMin)/2)
+	}
 }
 
 // leaseOf returns how many ticks a lease lasts at a node whose timeouts are longer by so many.
