@@ -129,7 +129,7 @@ func (e *Engine) snapshotHeld(p *progress, m *SnapshotOfferResponse) {
 		}
 		return
 	}
-	if t := p.transfer; t != nil && t.snapshot.ID == e.doubted {
+	if t := p.transfer; t != nil && t.id == m.Transfer && t.snapshot.ID == e.doubted {
 		e.doubted = 0
 	}
 	p.acknowledge(m.Match, e.sendNumber)

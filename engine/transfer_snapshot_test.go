@@ -311,7 +311,9 @@ func TestALateAnswerEndsNoLaterTransfer(t *testing.T) {
 	require.Equal(t, uint64(10), second.Snapshot.ID)
 	require.Empty(t, a.answerOffer(first, SnapshotHeld, 0, 9))
 	require.Len(t, pick[*SendSnapshot](a.answerOffer(second, SnapshotAccepted, 0, 0)), 1)
+	a.doubted = second.Snapshot.ID
 	require.Empty(t, a.answerOffer(first, SnapshotHeld, 0, 9), "it goes on")
+	require.Equal(t, second.Snapshot.ID, a.doubted, "nobody has said that this one is whole")
 	actions := a.answerOffer(second, SnapshotHeld, 0, 10)
 	require.Len(t, pick[*AbortSnapshot](actions), 1)
 	require.Equal(t, "replicate", a.Status().Followers[0].State)

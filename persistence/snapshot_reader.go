@@ -206,12 +206,12 @@ func (b *blockReader) next() ([]byte, error) {
 	if b.offset == b.end {
 		return nil, io.EOF
 	}
-	if b.buffer == nil {
-		b.buffer = make([]byte, min(fullBlock, b.end-b.offset))
-	}
-	size := min(int64(len(b.buffer)), b.end-b.offset)
+	size := min(fullBlock, b.end-b.offset)
 	if size <= blockPrefixSize {
 		return nil, fmt.Errorf("block at %d: %w: it ends in its prefix", b.offset, ErrCorrupt)
+	}
+	if b.buffer == nil {
+		b.buffer = make([]byte, size) // no later block has more room than the first
 	}
 	if err := readFull(b.file, b.buffer[:size], b.offset); err != nil {
 		return nil, fmt.Errorf("block at %d: %w", b.offset, err)

@@ -254,6 +254,26 @@ func crashedAt(disk *persistence.MemFS, random *rand.Rand, nth int, work func(pe
 	return crashed, err
 }
 
+// A sender may say that a snapshot is shorter than what has come of it already.
+func TestReceiveOfASizeThatCannotBe(t *testing.T) {
+	t.Parallel()
+	s := sentOf(t, 7, 100)
+	head := len(s.file) - 32 - len(s.body) - 8
+	for size := range len(s.file) {
+		store := openSnapshots(t, persistence.NewMemFS())
+		meta := s.meta
+		meta.Size = uint64(size)
+		r, err := store.Receive(meta)
+		require.NoError(t, err)
+		require.NoError(t, r.Append(0, s.file[:min(size, head)]))
+		require.NoError(t, r.Close())
+		r, err = store.Receive(meta)
+		require.NoErrorf(t, err, "%d bytes", size)
+		require.NoError(t, r.Append(r.Offset(), s.file[r.Offset():size]))
+		require.ErrorIsf(t, r.Commit(), persistence.ErrCorrupt, "%d bytes", size)
+	}
+}
+
 // A process that is killed before the directory is synced leaves a whole file whose name may yet be lost. Who finds it
 // there has it for good, or does not have it.
 func TestWhatIsHereIsDurable(t *testing.T) {
