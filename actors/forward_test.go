@@ -301,6 +301,12 @@ func TestLargeBatchIsNotForwarded(t *testing.T) {
 	l := newFollower(t)
 	p, port := testProposal(1)
 	p.size = maxForwardBytes + 1
+	requireNotForwarded(t, l, p, port)
+}
+
+// requireNotForwarded gives a follower a proposal, which it keeps to itself: the caller hears that it does not lead.
+func requireNotForwarded(t *testing.T, l *lone, p *proposal, port *testPort) {
+	t.Helper()
 	l.node.core.mailbox.PostUserMessage(p)
 	l.eventually(func() bool { return l.node.core.mailbox.admission.pending() == 0 })
 	_, err := l.node.Status(t.Context())
@@ -322,13 +328,7 @@ func TestProposalsGoOneHop(t *testing.T) {
 	// Also when it has led until a moment ago, and it was queued meanwhile.
 	p, port := testProposal(1)
 	p.relayedIn = 4
-	l.node.core.mailbox.PostUserMessage(p)
-	l.eventually(func() bool { return l.node.core.mailbox.admission.pending() == 0 })
-	_, err := l.node.Status(t.Context())
-	require.NoError(t, err)
-	require.Len(t, port.answers, 1)
-	require.ErrorIs(t, port.answers[0], ErrNotLeader)
-	require.Empty(t, l.tap.heard)
+	requireNotForwarded(t, l, p, port)
 }
 
 func TestLeaderProposesForOthers(t *testing.T) {

@@ -46,7 +46,7 @@ func parse() (a arguments) {
 }
 
 func main() {
-	debug.SetGCPercent(1600) // the heap of a run is a few MiB: collecting it seldom is faster by a fifth
+	debug.SetGCPercent(1600) // the heap of a run is small, and collecting it seldom is faster
 	a := parse()
 	failed := false
 	if a.seeds > 0 {
